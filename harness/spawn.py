@@ -1,0 +1,106 @@
+"""Child processes that die with their owner, pinned to cores, in a session of their own.
+
+A session of their own keeps a terminal's Ctrl-C away from them: the owner hears it and stops them in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+#: prctl(2): deliver a signal to this process when the thread that created it ends.
+_PR_SET_PDEATHSIG = 1
+_ON_LINUX = sys.platform == "linux"
+# Loaded before any fork: importing between fork and exec can deadlock.
+_LIBC = ctypes.CDLL(None, use_errno=True) if _ON_LINUX else None
+
+Pipe = IO[bytes] | int | None
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    cores: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: Path | str | None = None,
+    user: int | None = None,
+    stdin: Pipe = subprocess.DEVNULL,
+    stdout: Pipe = subprocess.DEVNULL,
+    stderr: Pipe = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program that is killed when this process ends, however it ends (Linux); never through a shell.
+
+    `cores` pins it where the system allows; `user` is the numeric id to drop to (root only).
+    Raises OSError when the program cannot be started, RuntimeError when called from another thread than the main
+    one: the death signal fires when the spawning thread ends, not the process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("spawn from the main thread: the parent-death signal follows the thread, not the process")
+    return subprocess.Popen(  # noqa: PLW1509 - what runs between fork and exec is two system calls
+        [str(part) for part in argv],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        user=user,
+        group=user,
+        extra_groups=[] if user is not None else None,
+        start_new_session=True,
+        preexec_fn=_child_set_up(tuple(cores)) if _ON_LINUX else None,
+    )
+
+
+def _child_set_up(cores: tuple[int, ...]) -> Callable[[], None]:
+    owner = os.getpid()
+
+    def set_up() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != owner:  # the owner died between fork and prctl
+            os.kill(os.getpid(), signal.SIGKILL)
+        if cores:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, cores)
+
+    return set_up
+
+
+def stop(process: subprocess.Popen[bytes], *, by: signal.Signals = signal.SIGTERM, grace: float = 5.0) -> int:
+    """Ask the process to end, wait `grace` seconds, then kill it; returns its exit status."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(by)
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def available_cores() -> tuple[int, ...]:
+    """The cores that this process may run on, sorted; empty where the system does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return ()
+
+
+def split_cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Cores for the worker, and for all else; both empty where there is nothing to split.
+
+    The worker is alone on the last core: the first one serves most interrupts.
+    """
+    cores = available_cores()
+    if len(cores) < 2:
+        return (), ()
+    return cores[-1:], cores[:-1]
