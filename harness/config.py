@@ -58,7 +58,7 @@ def parse_toml(text: str, shape: type[T], *, source: Path | str) -> T:
     try:
         return msgspec.convert(document, shape, strict=True)
     except msgspec.ValidationError as error:
-        raise _explain(source, str(error), document, shape) from error
+        raise _explain(source, str(error), shape) from error
 
 
 def _text_of(path: Path) -> str:
@@ -72,7 +72,7 @@ def _text_of(path: Path) -> str:
         raise ConfigError(path, "", f"cannot be read: {error}") from error
 
 
-def _explain(source: Path | str, message: str, document: object, shape: type[T]) -> ConfigError:
+def _explain(source: Path | str, message: str, shape: type[T]) -> ConfigError:
     place = _PLACE.search(message)
     key = place["place"].removeprefix("$").removeprefix(".") if place else ""
     problem = _PLACE.sub("", message)

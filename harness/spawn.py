@@ -46,7 +46,7 @@ def spawn(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("spawn from the main thread: the parent-death signal follows the thread, not the process")
-    return subprocess.Popen(  # noqa: PLW1509 - what runs between fork and exec is two system calls
+    return subprocess.Popen(
         [str(part) for part in argv],
         stdin=stdin,
         stdout=stdout,
@@ -57,7 +57,7 @@ def spawn(
         group=user,
         extra_groups=[] if user is not None else None,
         start_new_session=True,
-        preexec_fn=_child_set_up(tuple(cores)) if _ON_LINUX else None,
+        preexec_fn=_child_set_up(tuple(cores)) if _ON_LINUX else None,  # noqa: PLW1509 - two system calls, no locks
     )
 
 

@@ -23,7 +23,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A record of the result file; an unknown field is an error, not a silent loss."""
 
 
-class Measurement(Record):
+class Measurement(Record, frozen=True, kw_only=True):
     """One metric of one trial; `labels` tell cells of a grid apart (event, rows, round trip ...)."""
 
     metric: str
@@ -33,7 +33,7 @@ class Measurement(Record):
     labels: Labels = {}
 
 
-class Arm(Record):
+class Arm(Record, frozen=True, kw_only=True):
     """What is compared in a scenario."""
 
     name: str
@@ -41,7 +41,7 @@ class Arm(Record):
     role: Role = "arm"
 
 
-class Scenario(Record):
+class Scenario(Record, frozen=True, kw_only=True):
     """A workload as it was resolved for this run."""
 
     name: str
@@ -55,7 +55,7 @@ class Scenario(Record):
     recording: str | None = None
 
 
-class Recording(Record):
+class Recording(Record, frozen=True, kw_only=True):
     """The recording that was replayed."""
 
     name: str
@@ -71,7 +71,7 @@ class Recording(Record):
     frames_by_kind: dict[str, int] = {}
 
 
-class Trial(Record):
+class Trial(Record, frozen=True, kw_only=True):
     """One scenario under one arm in one fresh process."""
 
     scenario: str
@@ -105,7 +105,7 @@ class Trial(Record):
     """Load, steal, context switches ... while it ran."""
 
 
-class Ceiling(Record):
+class Ceiling(Record, frozen=True, kw_only=True):
     """How fast the replay server can send, with the server and recording of the trials."""
 
     recording: str
@@ -117,7 +117,7 @@ class Ceiling(Record):
     bytes: int
 
 
-class Environment(Record):
+class Environment(Record, frozen=True, kw_only=True):
     """Facts of the machine and the software of a run."""
 
     system: str
@@ -135,7 +135,7 @@ class Environment(Record):
     facts: dict[str, str] = {}
 
 
-class Run(Record):
+class Run(Record, frozen=True, kw_only=True):
     """A run and the choices that repeat it."""
 
     id: str
@@ -150,7 +150,7 @@ class Run(Record):
     tickproof: str = ""
 
 
-class Result(Record):
+class Result(Record, frozen=True, kw_only=True):
     """result.json."""
 
     schema: int
