@@ -1,0 +1,379 @@
+"""The file of a recording: its header, its frames, its seal; read whole and verified, or not at all.
+
+UTF-8 text, plain (`.jsonl`) or zstd (`.jsonl.zst`). Line 1 is the header as JSON. Then a line a frame:
+`<ns since start> <connection> <frame exactly as received>`. The last line, `{"frames":N,"sha256":"..."}`, seals the
+uncompressed text before it.
+
+Versions: 1 - first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
+
+import msgspec
+import zstandard
+
+from harness.errors import RecordingError
+from harness.exchange.filters import SymbolFilters
+from harness.recordings.text import DEFAULT_MAX_BYTES, MAX_LINE_BYTES, is_compressed, lines_of
+from harness.units import Nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+    from typing import BinaryIO
+
+__all__ = [
+    "DEFAULT_MAX_BYTES",
+    "MARKET",
+    "MAX_LINE_BYTES",
+    "USER",
+    "VERSION",
+    "Frame",
+    "Generator",
+    "Header",
+    "Market",
+    "Recording",
+    "Seal",
+    "Source",
+    "Summary",
+    "SymbolFilters",
+    "Writer",
+    "check_connection",
+    "is_compressed",
+    "load",
+    "recording_name",
+    "verify",
+]
+
+FORMAT: Final = "tickproof-recording"
+VERSION: Final = 1
+
+#: The connection that carries all market streams.
+MARKET: Final = "market"
+#: The connection that carries one account's events.
+USER: Final = "user"
+#: `rest:<path?query>` is the body that a REST request got.
+REST: Final = "rest:"
+
+Market = Literal["spot", "usdm"]
+Source = Literal["captured", "generated", "imported"]
+
+_CONNECTION = re.compile(r"market|user|rest:/[!-~]{0,4000}")
+#: 18 digits of nanoseconds are 31 years.
+_MAX_TIME_DIGITS: Final = 18
+#: Level 19 makes the shipped recording 15 % smaller than level 9; it costs seconds once and nothing on reading.
+_ZSTD_LEVEL: Final = 19
+
+
+class Generator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What made a generated recording; the same three give the same text."""
+
+    name: str
+    seed: int
+    version: int
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the first line."""
+
+    format: Literal["tickproof-recording"] = FORMAT
+    version: Literal[1] = VERSION
+    market: Market
+    streams: tuple[str, ...]
+    """Names of the combined streams on the market connection."""
+    start_ms: int
+    """Unix time of the recording's zero, in milliseconds."""
+    source: Source
+    title: str
+    generator: Generator | None = None
+    licence: str | None = None
+    note: str | None = None
+    filters: dict[str, SymbolFilters] = {}
+    """By symbol in upper case; empty where the recording does not know them."""
+
+
+class Frame(NamedTuple):
+    """One frame as received; a NamedTuple since a recording holds tens of thousands."""
+
+    at: Nanoseconds
+    """Since the recording's start; never less than the frame before."""
+    connection: str
+    """"market", "user", or "rest:<path?query>"."""
+    body: bytes
+    """Exactly as received; holds no newline."""
+
+
+class Seal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the last line: the number of frames and the SHA-256 of all text before it, in hex."""
+
+    frames: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A whole, verified recording in memory."""
+
+    path: Path
+    name: str
+    header: Header
+    frames: list[Frame]
+    sha256: str
+    """Of the uncompressed text before the seal, in hex: what a result names the recording by."""
+
+    @property
+    def span_ns(self) -> Nanoseconds:
+        """From the recording's start to its last frame."""
+        return self.frames[-1].at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What `verify` found in a good recording, without holding its frames."""
+
+    path: Path
+    name: str
+    header: Header
+    frames: int
+    frames_by_connection: dict[str, int]
+    """REST bodies are counted together, under "rest"."""
+    span_ns: Nanoseconds
+    text_bytes: int
+    """Of the uncompressed text, the seal included."""
+    sha256: str
+
+
+def recording_name(path: Path) -> str:
+    """The file's name without `.jsonl` or `.jsonl.zst`."""
+    return path.name.removesuffix(".zst").removesuffix(".jsonl")
+
+
+def load(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Recording:
+    """The recording, after all of it was verified.
+
+    Raises RecordingError with file and line for one that is cut, edited, empty, oversized (uncompressed text beyond
+    `max_bytes`), of another version, not UTF-8, or whose time runs back.
+    """
+    reader = _Reader(path, max_bytes)
+    frames = list(reader.frames())
+    return Recording(
+        path=path, name=recording_name(path), header=reader.header, frames=frames, sha256=reader.seal.sha256
+    )
+
+
+def verify(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Summary:
+    """As `load`, in constant memory: what the recording holds, or RecordingError."""
+    reader = _Reader(path, max_bytes)
+    by_connection: dict[str, int] = {}
+    span = Nanoseconds(0)
+    for frame in reader.frames():
+        key = frame.connection.partition(":")[0]
+        by_connection[key] = by_connection.get(key, 0) + 1
+        span = frame.at
+    return Summary(
+        path=path,
+        name=recording_name(path),
+        header=reader.header,
+        frames=reader.seal.frames,
+        frames_by_connection=by_connection,
+        span_ns=span,
+        text_bytes=reader.text_bytes,
+        sha256=reader.seal.sha256,
+    )
+
+
+def check_connection(name: str) -> bool:
+    """Whether a connection may be called that: "market", "user", or "rest:" and a path without blanks."""
+    return _CONNECTION.fullmatch(name) is not None
+
+
+class _Reader:
+    """One reading of one file; `header` and `seal` are there once `frames()` is exhausted."""
+
+    header: Header
+    seal: Seal
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.text_bytes = 0
+        self._path = path
+        self._lines = lines_of(path, max_bytes=max_bytes)
+        self._digest = hashlib.sha256()
+        self._connections: dict[bytes, str] = {}
+
+    def frames(self) -> Iterator[Frame]:
+        """Each frame as its line is read; nothing may be used before the end, which is where the seal is checked."""
+        number, line = next(self._lines, (1, b""))
+        self.header = self._header(line)
+        self._take(line)
+        before = 0
+        for number, line in self._lines:
+            if line.startswith(b"{"):
+                self._finish(number, line)
+                return
+            frame = self._frame(number, line)
+            if frame.at < before:
+                raise self._error(number, f"time runs back, from {before} to {frame.at} ns")
+            before = frame.at
+            self._take(line)
+            yield frame
+        raise self._error(number, "the file is cut: the last line, with count and SHA-256, is missing")
+
+    def _take(self, line: bytes) -> None:
+        self.text_bytes += len(line) + 1
+        self._digest.update(line)
+        self._digest.update(b"\n")
+
+    def _header(self, line: bytes) -> Header:
+        try:
+            version = msgspec.json.decode(line, type=_Preamble)
+            if version.format == FORMAT and version.version != VERSION:
+                raise self._error(
+                    1, f"format version {version.version}; this tickproof reads version {VERSION}: use a newer one"
+                )
+            return msgspec.json.decode(line, type=Header)
+        except msgspec.MsgspecError as error:
+            raise self._error(1, f"not the header of a tickproof recording: {error}") from error
+
+    def _frame(self, number: int, line: bytes) -> Frame:
+        parts = line.split(b" ", 2)
+        if len(parts) != 3:
+            raise self._error(number, "not `<ns since start> <connection> <frame>`")
+        at, connection, body = parts
+        if not at.isdigit() or len(at) > _MAX_TIME_DIGITS:
+            raise self._error(number, f"{at[:40]!r} is no time in nanoseconds")
+        return Frame(Nanoseconds(int(at)), self._connections.get(connection) or self._known(number, connection), body)
+
+    def _known(self, number: int, raw: bytes) -> str:
+        name = raw.decode()
+        if not check_connection(name):
+            raise self._error(number, f"unknown connection {name[:40]!r}; known: market, user, rest:<path>")
+        self._connections[raw] = name
+        return name
+
+    def _finish(self, number: int, line: bytes) -> None:
+        try:
+            self.seal = msgspec.json.decode(line, type=Seal)
+        except msgspec.MsgspecError as error:
+            raise self._error(number, f"neither a frame nor the last line: {error}") from error
+        if self.seal.frames != number - 2:
+            raise self._error(number, f"the last line tells of {self.seal.frames} frames, the file has {number - 2}")
+        if self.seal.frames == 0:
+            raise self._error(number, "the recording holds no frame")
+        if self.seal.sha256 != self._digest.hexdigest():
+            raise self._error(number, "the text was changed: its SHA-256 is not the one in the last line")
+        self.text_bytes += len(line) + 1
+        for extra, _ in self._lines:
+            raise self._error(extra, "data follows the last line")
+
+    def _error(self, line: int, problem: str) -> RecordingError:
+        return RecordingError(self._path, line, problem)
+
+
+class Writer:
+    """Writes a recording: a context manager, with `write` for each frame.
+
+    The text goes to a temporary file beside `path`, which takes the final name once it is whole and on disk; when the
+    block ends by an exception nothing is left. Raises RecordingError for a frame that the format cannot hold (a
+    newline inside, bytes that are not UTF-8, time that runs back), for no frame at all, and for a full disk.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._path = path
+        self._header = header
+        self._partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        self._digest = hashlib.sha256()
+        self._line = 1
+        self._at = Nanoseconds(0)
+        self._file: BinaryIO
+        self._text: BinaryIO | zstandard.ZstdCompressionWriter
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far."""
+        return self._line - 2
+
+    def __enter__(self) -> Self:
+        compressed = is_compressed(self._path)
+        try:
+            self._file = self._partial.open("xb")
+        except OSError as error:
+            raise self._error(f"cannot be written: {error.strerror or error}") from error
+        self._text = self._file
+        if compressed:
+            packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+            self._text = packer.stream_writer(self._file, closefd=False)
+        self._put(msgspec.json.encode(self._header))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            with contextlib.suppress(OSError):  # a full disk was already told of, or nothing is wanted of the file
+                self._file.close()
+            self._partial.unlink(missing_ok=True)
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame."""
+        if b"\n" in frame.body:
+            raise self._error("the frame holds a newline, which the format cannot; the exchange sends none")
+        if len(frame.body) > MAX_LINE_BYTES // 2:
+            raise self._error(f"the frame is larger than {MAX_LINE_BYTES // 2:,} bytes")
+        if not check_connection(frame.connection):
+            raise self._error(f"unknown connection {frame.connection[:40]!r}; known: market, user, rest:<path>")
+        if frame.at < self._at or len(str(frame.at)) > _MAX_TIME_DIGITS:
+            raise self._error(f"time runs back or too far, from {self._at} to {frame.at} ns")
+        if not frame.body.isascii():
+            self._check_utf8(frame.body)
+        self._at = frame.at
+        self._put(b"%d %s %s" % (frame.at, frame.connection.encode(), frame.body))
+
+    def _check_utf8(self, body: bytes) -> None:
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise self._error(f"the frame is not UTF-8 at byte {error.start + 1}") from error
+
+    def _put(self, line: bytes) -> None:
+        self._digest.update(line)
+        self._digest.update(b"\n")
+        try:
+            self._text.write(line + b"\n")
+        except OSError as error:
+            raise self._error(f"cannot be written: {error.strerror or error}") from error
+        self._line += 1
+
+    def _finish(self) -> None:
+        if self.frames == 0:
+            raise self._error("there is no frame to write")
+        self._put(msgspec.json.encode(Seal(frames=self.frames, sha256=self._digest.hexdigest())))
+        try:
+            if self._text is not self._file:
+                self._text.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._partial.replace(self._path)
+        except OSError as error:
+            raise self._error(f"cannot be written: {error.strerror or error}") from error
+
+    def _error(self, problem: str) -> RecordingError:
+        return RecordingError(self._path, self._line, problem)
+
+
+class _Preamble(msgspec.Struct):
+    """As much of a header as every version has."""
+
+    format: str = ""
+    version: int = 0
