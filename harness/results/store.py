@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -44,7 +44,8 @@ class RunFolder:
         """Add a line for the trial and force it to disk; raises NotTrustworthy when the disk refuses."""
         line = msgspec.json.encode(trial) + b"\n"
         try:
-            with (self.path / TRIALS).open("ab") as file:
+            with (self.path / TRIALS).open("a+b") as file:
+                _drop_cut_line(file)
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -54,26 +55,36 @@ class RunFolder:
             ) from error
 
     def trials(self) -> Iterator[Trial]:
-        """The trials appended so far; a last line cut by a crash is left out."""
+        """The trials appended so far; a last line cut by a crash (it has no line end) is left out.
+
+        Raises ResultError, with the line, for any other line that is no trial.
+        """
         file = self.path / TRIALS
         if not file.exists():
             return
-        for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+        whole, _, _ = file.read_bytes().rpartition(b"\n")
+        for number, line in enumerate(whole.split(b"\n"), start=1):
             if not line:
                 continue
             try:
                 yield msgspec.json.decode(line, type=Trial)
-            except msgspec.DecodeError as error:
-                if not _is_last(file, line):
-                    raise ResultError(f"{file}, line {number}: {error}") from error
+            except msgspec.MsgspecError as error:
+                raise ResultError(f"{file}, line {number}: {error}") from error
 
     def save(self, result: Result) -> Path:
         """Write result.json whole or not at all; returns its path."""
         return write_whole(self.path / RESULT, msgspec.json.format(msgspec.json.encode(result), indent=1))
 
 
-def _is_last(file: Path, line: bytes) -> bool:
-    return file.read_bytes().endswith(line)
+def _drop_cut_line(file: BinaryIO) -> None:
+    """Take away what a crash left after the last line end, so that the next line stands alone."""
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def write_whole(path: Path, content: bytes) -> Path:
