@@ -1,0 +1,52 @@
+"""Which backends were really in use: the seed report's own Redis never connected, and nobody saw it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from harness.backends.registry import registry
+
+if TYPE_CHECKING:
+    from harness.backends.contracts import Codec, Connection
+    from harness.backends.stack import Stack
+
+
+def loop_in_use() -> str:
+    """Class of the running loop, with its module."""
+    kind = type(asyncio.get_running_loop())
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def codec_in_use(codec: Codec) -> str:
+    """Name and module of the function that decodes."""
+    engine = codec.engine
+    owner = getattr(engine, "__self__", None)
+    module = getattr(engine, "__module__", None) or type(owner).__module__
+    return f"{module}.{getattr(engine, '__qualname__', type(engine).__qualname__)}"
+
+
+def transport_in_use(connection: Connection | None) -> str:
+    """Class of the library's own connection object, with its module."""
+    kind = type(connection.engine) if connection else type(None)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def discrepancies(stack: Stack, active: dict[str, str], *, cache_hits: int) -> list[str]:
+    """Sentences for each slot in which another backend worked than the one named; empty when all is as asked.
+
+    `active` holds what the functions above say, and for the cache what its server answered.
+    """
+    problems = []
+    for slot in ("loop", "codec", "transport"):
+        wanted = registry().module_of(slot, getattr(stack, slot))
+        if active.get(slot, "").partition(".")[0] != wanted:
+            problems.append(f"{slot}: {getattr(stack, slot)} was asked for, {active.get(slot) or 'nothing'} was in use")
+    if stack.cache == "none":
+        if active.get("cache"):
+            problems.append(f"cache: none was asked for, {active['cache']} was in use")
+    elif not active.get("cache"):
+        problems.append(f"cache: {stack.cache} was asked for, nothing answered")
+    elif cache_hits == 0:
+        problems.append(f"cache: {stack.cache} answered but never had a hit")
+    return problems

@@ -1,0 +1,75 @@
+"""WebSocket libraries behind one push contract."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The largest frame taken. Binance's are below 50 kB; the bound keeps a hostile peer from filling the memory.
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+
+
+class WebsocketsTransport:
+    """The websockets library by its public `recv(decode=False)` loop: the seed's way, and the reference."""
+
+    async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> WebsocketsConnection:
+        """Open and read from now on. No compression, pings or proxy of our own: the peer pings."""
+        connection = await connect(url, compression=None, ping_interval=None, proxy=None, max_size=MAX_FRAME_BYTES)
+        return WebsocketsConnection(connection, on_frame)
+
+
+class WebsocketsConnection:
+    """One connection and the task that reads it."""
+
+    def __init__(self, connection: ClientConnection, on_frame: Callable[[bytes], object]) -> None:
+        self._connection = connection
+        self._on_frame = on_frame
+        self._running = asyncio.Event()
+        self._running.set()
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    @property
+    def engine(self) -> object:
+        """The library's connection."""
+        return self._connection
+
+    async def _read(self) -> None:
+        receive, on_frame, running = self._connection.recv, self._on_frame, self._running
+        with contextlib.suppress(ConnectionClosedOK):
+            while True:
+                if not running.is_set():
+                    await running.wait()
+                on_frame(await receive(decode=False))
+
+    async def send(self, data: bytes) -> None:
+        """Send one text frame."""
+        await self._connection.send(data, text=True)
+
+    def pause(self) -> None:
+        """Stop reading."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._running.set()
+
+    async def wait_closed(self) -> None:
+        """Until the peer closes in order; raises ConnectionError for any other end, or what the callback raised."""
+        try:
+            await asyncio.shield(self._reader)
+        except ConnectionClosed as error:
+            raise ConnectionError(f"the WebSocket broke off: {error}") from error
+
+    async def close(self) -> None:
+        """Close and end the reading task."""
+        await self._connection.close()
+        self._reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+            await self._reader

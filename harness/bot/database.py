@@ -1,0 +1,176 @@
+"""PostgreSQL by asyncpg: a pool, or a new connection for every call; JSONB through the codec slot."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from harness.errors import ServiceError
+from harness.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.backends.contracts import Codec
+
+#: A schema's name goes into SQL as an identifier, which no parameter can carry: so it is held to plain letters.
+_SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: jsonb's binary form is this byte and then the text (PostgreSQL source, jsonb_recv).
+_JSONB_VERSION = b"\x01"
+_TIMEOUT_S = 30.0
+
+
+class Database(Protocol):
+    """What the data service asks for."""
+
+    async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
+        """The first row."""
+        ...
+
+    async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """Each statement with its rows of arguments, all in one transaction."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+class PooledDatabase:
+    """A pool of connections; taking one and giving it back costs a round trip besides the query's own."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, schema: str, codec: Codec, *, size: int = 4) -> PooledDatabase:
+        """Connect; raises ServiceError when nobody answers or the answer is no."""
+        options = _options(url, schema)
+
+        async def prepare(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
+            await use_codec(connection, codec)
+
+        try:
+            pool = await asyncpg.create_pool(url, min_size=size, max_size=size, init=prepare, **options)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise _no_answer(url, error) from error
+        return cls(pool)
+
+    async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
+        """The first row, by any free connection."""
+        row = await self._pool.fetchrow(sql, *arguments)
+        return tuple(row) if row is not None else ()
+
+    async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """All in one transaction."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            for sql, rows in statements:
+                await connection.executemany(sql, rows)
+
+    async def close(self) -> None:
+        """Wait for what is under way and disconnect."""
+        await self._pool.close()
+
+
+class PerCallDatabase:
+    """A new connection for each call: how a bot without a pool pays."""
+
+    def __init__(self, url: str, schema: str, codec: Codec) -> None:
+        self._url = url
+        self._codec = codec
+        self._options = _options(url, schema)
+
+    async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
+        """The first row, by a connection that lives for this call."""
+        connection = await self._connect()
+        try:
+            row = await connection.fetchrow(sql, *arguments)
+            return tuple(row) if row is not None else ()
+        finally:
+            await connection.close()
+
+    async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """All in one transaction on one connection."""
+        connection = await self._connect()
+        try:
+            async with connection.transaction():
+                for sql, rows in statements:
+                    await connection.executemany(sql, rows)
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        try:
+            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, **self._options)
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise _no_answer(self._url, error) from error
+        await use_codec(connection, self._codec)
+        return connection
+
+
+async def create_schema(url: str, schema: str) -> None:
+    """Make sure that the schema is there; raises ServiceError."""
+    await _run(url, f"create schema if not exists {checked_schema(schema)}")
+
+
+async def drop_schema(url: str, schema: str) -> None:
+    """Remove the schema and all in it; raises ServiceError."""
+    await _run(url, f"drop schema if exists {checked_schema(schema)} cascade")
+
+
+def checked_schema(schema: str) -> str:
+    """The name itself when it is harmless as an SQL identifier; raises ValueError otherwise."""
+    if not _SCHEMA_NAME.fullmatch(schema):
+        raise ValueError(f"{schema!r} is no schema name: small letters, digits and underscores only")
+    return schema
+
+
+async def use_codec(
+    connection: asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record], codec: Codec
+) -> None:
+    """JSONB goes through the codec slot, in binary, so that no text is copied twice."""
+
+    def encode(value: object) -> bytes:
+        return _JSONB_VERSION + codec.dumps(value)
+
+    def decode(data: bytes) -> object:
+        return codec.loads(bytes(data[1:]))
+
+    await connection.set_type_codec("jsonb", encoder=encode, decoder=decode, schema="pg_catalog", format="binary")
+
+
+async def _run(url: str, sql: str) -> None:
+    try:
+        connection = await asyncpg.connect(url, **_options(url))
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise _no_answer(url, error) from error
+
+
+class _Options(TypedDict):
+    server_settings: dict[str, str]
+    timeout: float
+    ssl: Literal[False] | None
+
+
+def _options(url: str, schema: str = "public") -> _Options:
+    return _Options(
+        server_settings={"search_path": checked_schema(schema), "application_name": "tickproof"},
+        timeout=_TIMEOUT_S,
+        # On loopback TLS buys nothing, costs a round trip, and looks for certificates in the home folder.
+        ssl=False if urlsplit(url).hostname in _LOOPBACK else None,
+    )
+
+
+def _no_answer(url: str, error: Exception) -> ServiceError:
+    return ServiceError(f"PostgreSQL at {redact(url)} does not answer: {redact(str(error)) or type(error).__name__}")

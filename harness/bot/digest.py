@@ -1,0 +1,72 @@
+"""The decision digest: a chained hash of all that the bot decided, equal across stacks or no speed-up counts."""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.bot.ledger import Ledger
+    from harness.bot.strategy import Features, Signal
+    from harness.exchange.orders import Fill
+
+#: A hash is kept for every so many frames: where two stacks part can then be found.
+TRAIL_EVERY = 1_000
+
+#: Frame number, time (ms), kind of event, signal, the five features by their exact bits; the symbol follows.
+_EVALUATION = struct.Struct("<QqBB5d")
+_KINDS = {"bookTicker": 1, "aggTrade": 2, "trade": 3, "kline": 4}
+
+
+class DecisionDigest:
+    """Takes every evaluation, in order, and what came of it."""
+
+    def __init__(self, *, trace: bool = False) -> None:
+        self._hash = blake2b(digest_size=16)
+        self._pending = bytearray()
+        self._pack = _EVALUATION.pack
+        self.trail: list[str] = []
+        self.decisions = 0
+        """Orders and refusals."""
+        self.trace: list[str] | None = [] if trace else None
+        """Every evaluation in words, when asked for: slow, for finding the first divergence."""
+
+    def evaluation(self, frame: int, time_ms: int, kind: str, tag: bytes, signal: Signal, features: Features) -> None:
+        """One judgement of the strategy; its features by their exact bits."""
+        self._pending += self._pack(frame, time_ms, _KINDS[kind], signal, *features)
+        self._pending += tag
+        if self.trace is not None:
+            self.trace.append(
+                f"frame {frame}: {kind} {tag.decode()} {signal.name} {[value.hex() for value in features]}"
+            )
+
+    def refusal(self, name: str) -> None:
+        """A wish that was not granted, by name."""
+        self._decided(f"refused {name}")
+
+    def fill(self, fill: Fill, reason: str) -> None:
+        """An order and its fill."""
+        order = fill.order
+        ordered = f"{order.client_order_id} {order.side} {order.symbol} {order.quantity}"
+        self._decided(f"{ordered} @ {fill.price} fee {fill.fee} {reason}")
+
+    def _decided(self, text: str) -> None:
+        self.decisions += 1
+        self._pending += text.encode() + b"\n"
+        if self.trace is not None:
+            self.trace.append(text)
+
+    def checkpoint(self) -> None:
+        """Hash what is pending and keep the state of the chain."""
+        self._hash.update(self._pending)
+        self._pending.clear()
+        self.trail.append(self._hash.hexdigest())
+
+    def finish(self, ledger: Ledger, frames: int) -> str:
+        """The digest of all, final positions included."""
+        for symbol, position in sorted(ledger.positions.items()):
+            self._pending += f"open {symbol} {position.entry.order.quantity} @ {position.entry.price}\n".encode()
+        self._pending += f"frames {frames} closed {ledger.trades_closed}\n".encode()
+        self.checkpoint()
+        return self.trail[-1]

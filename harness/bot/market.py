@@ -1,0 +1,116 @@
+"""What the bot knows of each symbol, kept up to date in constant time per event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.bot.settings import StrategySettings
+    from harness.exchange.events import BookTicker, DepthUpdate, Kline
+
+
+class SymbolState:
+    """One symbol. Plain attributes: they are touched for every frame."""
+
+    __slots__ = (
+        "ask",
+        "bid",
+        "depth_gaps",
+        "depth_id",
+        "fast",
+        "flow",
+        "imbalance",
+        "observations",
+        "price",
+        "slow",
+        "spread",
+        "symbol",
+        "tag",
+        "trend",
+        "volatility",
+    )
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.tag = symbol.encode()
+        """The symbol as the digest writes it."""
+        self.observations = 0
+        self.price = 0.0
+        """Middle of the book where there is a book ticker, else the last trade."""
+        self.bid = 0.0
+        self.ask = 0.0
+        self.fast = 0.0
+        self.slow = 0.0
+        self.volatility = 0.0
+        """Exponential mean of the absolute relative move, moves of zero left out."""
+        self.imbalance = 0.0
+        """-1 (all offered) to 1 (all bid) at the best prices."""
+        self.spread = 0.0
+        """Share of the price."""
+        self.flow = 0.0
+        """Exponential mean of the aggressor's side, -1 to 1."""
+        self.trend = 0.0
+        """Close over open of the last candle seen, less one."""
+        self.depth_id = 0
+        self.depth_gaps = 0
+
+
+class Market:
+    """All symbols, and the time of the market connection."""
+
+    def __init__(self, settings: StrategySettings) -> None:
+        self.symbols: dict[str, SymbolState] = {}
+        self.time_ms = 0
+        """The largest event time seen yet; 0 before the first. Neither receive time nor the wall clock enters."""
+        self._fast = 2.0 / (settings.fast + 1)
+        self._slow = 2.0 / (settings.slow + 1)
+
+    def state(self, symbol: str) -> SymbolState:
+        """The state of a symbol, new at its first mention."""
+        state = self.symbols.get(symbol)
+        if state is None:
+            state = self.symbols[symbol] = SymbolState(symbol)
+        return state
+
+    def on_book_ticker(self, state: SymbolState, event: BookTicker) -> None:
+        """New best prices."""
+        bid, ask = event.bid, event.ask
+        state.bid, state.ask = bid, ask
+        offered = event.bid_quantity + event.ask_quantity
+        state.imbalance = (event.bid_quantity - event.ask_quantity) / offered if offered > 0 else 0.0
+        middle = (bid + ask) * 0.5
+        state.spread = (ask - bid) / middle if middle > 0 else 0.0
+        self._observe(state, middle)
+
+    def on_trade(self, state: SymbolState, price: float, *, buyer_is_maker: bool) -> None:
+        """A trade; it moves the price only of a symbol without book ticker."""
+        state.flow += ((-1.0 if buyer_is_maker else 1.0) - state.flow) * self._fast
+        if state.bid == 0.0:
+            self._observe(state, price)
+
+    def on_kline(self, state: SymbolState, event: Kline) -> None:
+        """An update of the current candle."""
+        candle = event.candle
+        state.trend = candle.close / candle.open - 1.0 if candle.open > 0 else 0.0
+
+    def on_depth(self, state: SymbolState, event: DepthUpdate) -> None:
+        """Levels stay as received; only the sequence is checked (BINANCE.md 5.1: U = u + 1; USD-M: pu = u)."""
+        last = state.depth_id
+        if last and (event.previous_id != last if event.previous_id else event.first_id != last + 1):
+            state.depth_gaps += 1
+        state.depth_id = event.last_id
+
+    def _observe(self, state: SymbolState, price: float) -> None:
+        if price <= 0.0:
+            return
+        previous = state.price
+        state.price = price
+        state.observations += 1
+        if previous == 0.0:
+            state.fast = state.slow = price
+            return
+        if price != previous:
+            move = abs(price / previous - 1.0)
+            state.volatility += (move - state.volatility) * self._slow if state.volatility else move
+        state.fast += (price - state.fast) * self._fast
+        state.slow += (price - state.slow) * self._slow
