@@ -1,0 +1,55 @@
+"""A seeded generator of recordings in today's spot wire shapes; same profile and seed, same text everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from harness.recordings.format import Frame, Generator, Header, Writer
+from harness.recordings.generate.delivery import delivered
+from harness.recordings.generate.dice import Dice
+from harness.recordings.generate.market import MarketSimulation
+from harness.recordings.generate.profile import Profile, find_profile, profile_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["Profile", "find_profile", "frames", "generate", "header", "profile_names"]
+
+_NAME: Final = "tickproof"
+#: Another version makes another text of the same profile and seed. 1 - first.
+GENERATOR_VERSION: Final = 1
+
+
+def header(profile: Profile) -> Header:
+    """The first line of the recording that a profile describes."""
+    return Header(
+        market="spot",
+        streams=profile.streams,
+        start_ms=profile.start_ms,
+        source="generated",
+        title=profile.title,
+        generator=Generator(name=f"{_NAME}/{profile.name}", seed=profile.seed, version=GENERATOR_VERSION),
+        licence="MIT",
+        note="Generated: no real account, no real prices. Calibrated on public recordings; see docs/recordings.md.",
+        filters={spec.symbol: spec.filters for spec in profile.symbols},
+    )
+
+
+def frames(profile: Profile) -> Iterator[Frame]:
+    """The frames of the recording that a profile describes, made as they are asked for."""
+    # The delivery has dice of its own, so that a change of it moves no price.
+    return delivered(MarketSimulation(profile).frames(), Dice(profile.seed ^ 0x5EED))
+
+
+def generate(profile: Profile, target: Path, on_progress: Callable[[Frame], None] | None = None) -> int:
+    """Write the recording and return the number of its frames; `on_progress` gets each frame.
+
+    Raises RecordingError when the file cannot be written.
+    """
+    with Writer(target, header(profile)) as writer:
+        for frame in frames(profile):
+            writer.write(frame)
+            if on_progress is not None:
+                on_progress(frame)
+        return writer.frames
