@@ -173,4 +173,9 @@ def _reason(cells: tuple[CellVerdict, ...]) -> str:
         return ""
     if len(holds) == len(cells):
         return f"holds in all {len(cells)} measured cells"
-    return f"holds in {len(holds)} of {len(cells)} cells, only under: {describe(holds, cells)}"
+    told = describe([_keyed(cell) for cell in holds], [_keyed(cell) for cell in cells])
+    return f"holds in {len(holds)} of {len(cells)} cells, only under: {told}"
+
+
+def _keyed(cell: CellVerdict) -> dict[str, str]:
+    return {"scenario": cell.scenario, "metric": cell.metric, **dict(cell.labels)}
