@@ -1,0 +1,164 @@
+"""`tickproof recording info | verify | import | generate`: recordings looked at, checked, made."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.recordings import catalogue, generate, importers, statistics
+from harness.recordings.format import load
+from harness.recordings.format import verify as verify_file
+from harness.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.recordings.format import Frame, Summary
+    from harness.recordings.statistics import Description
+
+app = typer.Typer(no_args_is_help=True, help="Look at, check, import and generate recordings.")
+
+_FILE = Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.", metavar="FILE")]
+#: More symbols would make the table longer than a screen.
+_SYMBOLS_SHOWN = 20
+_PROGRESS_EVERY = 500
+
+
+@app.command(epilog="Example: tickproof recording info spot-20-symbols")
+def info(
+    file: _FILE,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, for a machine.")] = False,
+) -> None:
+    """What a recording holds: kinds, sizes, rates, peaks, levels, gaps."""
+    path = catalogue.find(file)
+    if json:
+        print(msgspec.json.encode(statistics.describe(load(path))).decode())
+        return
+    console = Console()
+    with console.status(f"reading {path.name}"):
+        description = statistics.describe(load(path))
+    _show(console, path, description)
+
+
+@app.command(epilog="Example: tickproof recording verify my.jsonl.zst")
+def verify(file: _FILE) -> None:
+    """Check a recording from its first line to its last; exit code 2, file and line where it is not whole."""
+    path = catalogue.find(file)
+    console = Console()
+    with console.status(f"verifying {path.name}"):
+        found = verify_file(path)
+    _show_verified(console, found)
+
+
+@app.command("import", epilog="Example: tickproof recording import spot.raw spot.jsonl.zst")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A .raw file of cryptofeed.", metavar="SOURCE")],
+    target: Annotated[Path, typer.Argument(help="The recording to write, .jsonl or .jsonl.zst.", metavar="TARGET")],
+) -> None:
+    """Make a recording of another tool's file; exchange filters are not known then, and stated defaults apply."""
+    total = 2 * source.stat().st_size if source.is_file() else None
+    with _progress(f"importing {source.name}", total) as advance:
+        found = importers.import_raw(source, target, advance)
+    print(f"{target}: {found.frames:,} frames and {found.rest_bodies:,} REST bodies, market {found.market}")
+    if found.held_times:
+        print(f"{found.held_times:,} times ran back; each such frame got the time of the one before")
+
+
+@app.command("generate", epilog="Example: tickproof recording generate --seed 7 mine.jsonl.zst")
+def generate_(
+    target: Annotated[Path, typer.Argument(help="The recording to write, .jsonl or .jsonl.zst.", metavar="TARGET")],
+    profile: Annotated[
+        str, typer.Option(help="The name of a shipped profile, or a TOML file.", metavar="NAME-OR-TOML")
+    ] = catalogue.DEFAULT_RECORDING,
+    seed: Annotated[int | None, typer.Option(help="Instead of the profile's own.", min=0)] = None,
+) -> None:
+    """Make a recording from a profile; the same profile and seed give the same text everywhere."""
+    wanted = generate.find_profile(profile, seed=seed)
+    with _progress(f"generating {wanted.name}", wanted.duration_ms) as advance:
+        count = generate.generate(wanted, target, _every(_PROGRESS_EVERY, advance))
+    print(f"{target}: {count:,} frames, seed {wanted.seed}")
+
+
+@contextmanager
+def _progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, one plain line elsewhere; yields what takes the amount done so far."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(title, highlight=False)
+        yield lambda _done: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _every(number: int, advance: Callable[[int], None]) -> Callable[[Frame], None]:
+    seen = 0
+
+    def on_frame(frame: Frame) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % number == 0:
+            advance(frame.at // NS_PER_MS)
+
+    return on_frame
+
+
+def _show_verified(console: Console, found: Summary) -> None:
+    parts = ", ".join(f"{count:,} {name}" for name, count in sorted(found.frames_by_connection.items()))
+    console.print(
+        f"[bold]{escape(found.name)}[/] is whole: {found.frames:,} frames ({parts}) in {found.span_ns / NS_PER_S:.1f} s"
+    )
+    console.print(f"SHA-256 {found.sha256}", highlight=False)
+
+
+def _show(console: Console, path: Path, found: Description) -> None:
+    console.print(f"[bold]{escape(found.name)}[/]: {escape(found.title)} ({found.market}, {found.source})")
+    console.print(f"{escape(str(path))}, SHA-256 {found.sha256}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{found.frames:,} frames in {found.span_ns / NS_PER_S:.1f} s, {found.messages_per_second:.1f} messages/s;"
+        f" at most {found.peak_in_1_s:,} in 1 s, {found.peak_in_100_ms:,} in 100 ms"
+    )
+    if found.depth_events:
+        console.print(
+            f"depth events: {found.depth_events:,}, levels median {found.depth_levels_median:.0f},"
+            f" p95 {found.depth_levels_p95:.0f}; gaps in sequence: {found.sequence_gaps}"
+        )
+    console.print(_kinds_table(found))
+    console.print(_symbols_table(found))
+
+
+def _kinds_table(found: Description) -> Table:
+    table = Table("kind", title="Kinds of frames")
+    for heading in ("frames", "share", "bytes min", "median", "p95", "max"):
+        table.add_column(heading, justify="right")
+    for kind in found.kinds:
+        table.add_row(
+            escape(kind.kind),
+            f"{kind.count:,}",
+            f"{kind.share:.1%}",
+            f"{kind.bytes_min:,}",
+            f"{kind.bytes_median:,.0f}",
+            f"{kind.bytes_p95:,.0f}",
+            f"{kind.bytes_max:,}",
+        )
+    return table
+
+
+def _symbols_table(found: Description) -> Table:
+    rates = list(found.messages_per_second_by_symbol.items())
+    left = len(rates) - _SYMBOLS_SHOWN
+    table = Table("symbol", title="Market frames by symbol", caption=f"and {left} more" if left > 0 else None)
+    table.add_column("messages/s", justify="right")
+    for symbol, rate in rates[:_SYMBOLS_SHOWN]:
+        table.add_row(escape(symbol) or "(none)", f"{rate:.2f}")
+    return table
