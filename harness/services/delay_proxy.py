@@ -16,7 +16,6 @@ import select
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,6 +23,7 @@ import msgspec
 
 from harness.errors import ServiceError
 from harness.redact import redact
+from harness.services.program import environment_with_package
 from harness.services.relay import LOOPBACK, Relay
 from harness.spawn import spawn, stop
 from harness.units import milliseconds
@@ -35,7 +35,6 @@ _ANSWER_SECONDS = 10.0
 _DEFAULT_PORTS = {"redis": 6379, "postgresql": 5432, "postgres": 5432}
 #: prctl(2): how late a sleep of this thread may end, in ns (50,000 unless told).
 _PR_SET_TIMERSLACK = 29
-_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 class _Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +98,7 @@ def open_delay_proxy(url: str, round_trip_ms: float, *, cores: Sequence[int] = (
             *("--target", f"{host}:{port}", "--round-trip-ms", repr(float(round_trip_ms))),
         ],
         cores=cores,
-        env=_environment_with_package(),
+        env=environment_with_package(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -135,12 +134,6 @@ def with_address(url: str, port: int) -> str:
 def _check(round_trip_ms: float) -> None:
     if not 0 <= round_trip_ms < float("inf"):
         raise ValueError(f"a round trip of {round_trip_ms} ms: it must be 0 or more")
-
-
-def _environment_with_package() -> dict[str, str]:
-    """So that the child finds this very package, wherever it was imported from."""
-    inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), inherited)))}
 
 
 def _answer_of(process: subprocess.Popen[bytes], shape: type[T]) -> T:

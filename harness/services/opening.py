@@ -28,6 +28,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Tells why a server no longer runs; None while it does.
 Problem: TypeAlias = Callable[[], "str | None"]
 
+#: What stands between a problem and the ways out of it.
+MENDS = "Any one of these mends it:"
 _TITLES: dict[Kind, str] = {"postgresql": "PostgreSQL", "redis": "Redis-compatible"}
 _EXAMPLE_URLS: dict[Kind, str] = {
     "postgresql": "postgresql://user:password@host:5432/database",
@@ -109,7 +111,7 @@ def _open(
         except (ServiceError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
             tried.append(f"\nTried {candidate.server}: {error}")
     raise ServiceError(
-        f"no {_TITLES[kind]} server could be found or started with --services {mode}. Any one of these mends it:\n"
+        f"no {_TITLES[kind]} server could be found or started with --services {mode}. {MENDS}\n"
         f"{four_ways(kind)}{''.join(tried)}"
     )
 
