@@ -12,11 +12,12 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+
 
 #: prctl(2): deliver a signal to this process when the thread that created it ends.
 _PR_SET_PDEATHSIG = 1
@@ -104,3 +105,15 @@ def split_cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
     if len(cores) < 2:
         return (), ()
     return cores[-1:], cores[:-1]
+
+
+def python_environment(**settings: str) -> dict[str, str]:
+    """The whole environment for a Python child that must find this package and nothing that lies in its folder.
+
+    `PYTHONSAFEPATH` keeps the current folder off the path: somebody's own `harness/` must not be taken for ours.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", **settings}
+    package_parent = str(Path(__file__).resolve().parent.parent)
+    paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return environment

@@ -35,18 +35,23 @@ def transport_in_use(connection: Connection | None) -> str:
 def discrepancies(stack: Stack, active: dict[str, str], *, cache_hits: int) -> list[str]:
     """Sentences for each slot in which another backend worked than the one named; empty when all is as asked.
 
-    `active` holds what the functions above say, and for the cache what its server answered.
+    `active` holds, for the slots that were used at all, what the functions above say, and for the cache what its
+    server answered.
     """
     problems = []
-    for slot in ("loop", "codec", "transport"):
-        wanted = registry().module_of(slot, getattr(stack, slot))
-        if active.get(slot, "").partition(".")[0] != wanted:
-            problems.append(f"{slot}: {getattr(stack, slot)} was asked for, {active.get(slot) or 'nothing'} was in use")
-    if stack.cache == "none":
-        if active.get("cache"):
-            problems.append(f"cache: none was asked for, {active['cache']} was in use")
-    elif not active.get("cache"):
-        problems.append(f"cache: {stack.cache} was asked for, nothing answered")
-    elif cache_hits == 0:
-        problems.append(f"cache: {stack.cache} answered but never had a hit")
+    for slot, name in stack.slots():
+        if slot not in active or slot == "cache":
+            continue
+        if active[slot].partition(".")[0] != registry().module_of(slot, name):
+            problems.append(f"{slot}: {name} was asked for, {active[slot] or 'nothing'} was in use")
+    if "cache" in active:
+        problems += _cache_problems(stack.cache, active["cache"], cache_hits)
     return problems
+
+
+def _cache_problems(name: str, answer: str, hits: int) -> list[str]:
+    if name == "none":
+        return [f"cache: none was asked for, {answer} was in use"] if answer else []
+    if not answer:
+        return [f"cache: {name} was asked for, nothing answered"]
+    return [] if hits else [f"cache: {name} answered but never had a hit"]

@@ -107,7 +107,9 @@ class Bot:
         await create_schema(plan.addresses.database_url, plan.schema)
         database = await PooledDatabase.open(plan.addresses.database_url, plan.schema, self._codec)
         answer = await self._cache.open()
-        service = TradingDataService(database, self._cache if answer else None, self._codec)
+        service = TradingDataService(
+            database, self._cache if answer else None, self._codec, namespace=f"{plan.schema}:"
+        )
         try:
             await service.migrate()
             yield service, answer

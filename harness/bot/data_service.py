@@ -76,10 +76,14 @@ class Statistics(TypedDict):
 class TradingDataService:
     """Writes trades, answers the dashboard; a cache that is away costs speed, never an answer."""
 
-    def __init__(self, database: Database, cache: Cache | None, codec: Codec, *, ttl_s: float = TTL_S) -> None:
+    def __init__(
+        self, database: Database, cache: Cache | None, codec: Codec, *, namespace: str = "", ttl_s: float = TTL_S
+    ) -> None:
+        """`namespace` stands before every key: two bots on one Redis must not read each other's figures."""
         self._database = database
         self._cache = cache
         self._codec = codec
+        self._namespace = namespace
         self._ttl_s = ttl_s
 
     async def migrate(self, *, indexes: bool = True) -> None:
@@ -99,7 +103,7 @@ class TradingDataService:
         sql = _COUNTS.get(filter_type)
         if sql is None:
             raise UnknownName("trade filter", filter_type, _COUNTS)
-        key = f"trade_count:{filter_type}"
+        key = f"{self._namespace}trade_count:{filter_type}"
         cached = await self._remembered(key)
         if cached is not None:
             return int(cached)
@@ -110,7 +114,7 @@ class TradingDataService:
     async def get_statistics(self, day: date | None = None) -> Statistics:
         """Figures of the trades closed on a UTC day, today unless another is named; at most the TTL old."""
         day = day or datetime.now(UTC).date()
-        key = f"daily_stats:{day.isoformat()}"
+        key = f"{self._namespace}daily_stats:{day.isoformat()}"
         cached: Statistics | None = await self._remembered(key)
         if cached is not None:
             return cached
@@ -134,6 +138,12 @@ class TradingDataService:
     def _remember(self, key: str, value: object) -> None:
         if self._cache:
             self._cache.put(key, self._codec.dumps(value), self._ttl_s)
+
+    async def forget(self, day: date) -> None:
+        """Drop what is remembered of all four questions, the statistics being those of that day."""
+        if self._cache:
+            names = [*(f"trade_count:{name}" for name in FILTERS), f"daily_stats:{day.isoformat()}"]
+            await self._cache.delete(*(self._namespace + name for name in names))
 
     async def rows(self) -> tuple[int, int]:
         """Rows in the table and how many of them are closed, past the cache: the witness of what was written."""

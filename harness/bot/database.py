@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from harness.backends.contracts import Codec
 
+    _Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
 #: A schema's name goes into SQL as an identifier, which no parameter can carry: so it is held to plain letters.
 _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -51,7 +53,7 @@ class PooledDatabase:
         """Connect; raises ServiceError when nobody answers or the answer is no."""
         options = _options(url, schema)
 
-        async def prepare(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
+        async def prepare(connection: _Connection) -> None:
             await use_codec(connection, codec)
 
         try:
@@ -70,6 +72,10 @@ class PooledDatabase:
         async with self._pool.acquire() as connection, connection.transaction():
             for sql, rows in statements:
                 await connection.executemany(sql, rows)
+
+    async def execute(self, sql: str) -> None:
+        """A statement that may stand in no transaction, such as VACUUM."""
+        await self._pool.execute(sql)
 
     async def close(self) -> None:
         """Wait for what is under way and disconnect."""
@@ -132,9 +138,7 @@ def checked_schema(schema: str) -> str:
     return schema
 
 
-async def use_codec(
-    connection: asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record], codec: Codec
-) -> None:
+async def use_codec(connection: _Connection, codec: Codec) -> None:
     """JSONB goes through the codec slot, in binary, so that no text is copied twice."""
 
     def encode(value: object) -> bytes:
@@ -160,7 +164,7 @@ async def _run(url: str, sql: str) -> None:
 class _Options(TypedDict):
     server_settings: dict[str, str]
     timeout: float
-    ssl: Literal[False] | None
+    ssl: Literal["disable"] | None
 
 
 def _options(url: str, schema: str = "public") -> _Options:
@@ -168,7 +172,7 @@ def _options(url: str, schema: str = "public") -> _Options:
         server_settings={"search_path": checked_schema(schema), "application_name": "tickproof"},
         timeout=_TIMEOUT_S,
         # On loopback TLS buys nothing, costs a round trip, and looks for certificates in the home folder.
-        ssl=False if urlsplit(url).hostname in _LOOPBACK else None,
+        ssl="disable" if urlsplit(url).hostname in _LOOPBACK else None,
     )
 
 

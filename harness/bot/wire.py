@@ -52,6 +52,7 @@ class Wire:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._routes: dict[bytes, Route] = {}
+        self._account_errors: tuple[type[Exception], ...] = (*codec.errors, msgspec.ValidationError, TypeError)
         self._errors: tuple[type[Exception], ...] = (*codec.errors, msgspec.ValidationError, UnicodeDecodeError)
         self.counts: Counter[str] = Counter()
         """Frames not taken, by reason: malformed, unknown streams, unknown account events."""
@@ -92,7 +93,7 @@ class Wire:
                 self.counts["unknown_account_event"] += 1
                 return None
             return msgspec.convert(payload, shape, strict=False)
-        except (*self._errors, TypeError):
+        except self._account_errors:
             self.counts["malformed_account"] += 1
             return None
 

@@ -55,22 +55,21 @@ class EdgeProbe:
 
 
 class StampProbe:
-    """Stamps the end of every frame's handling: position on the connection to time of decision."""
+    """Besides the edges, stamps the end of every frame's handling: position on the connection to time of decision."""
 
-    def __init__(self) -> None:
+    def __init__(self, edges: Sequence[int]) -> None:
         self.stamps = array("q")
         """Monotonic nanoseconds, one a frame."""
-        self.marks: list[Mark] = []
+        self._edges = EdgeProbe(edges)
+        self.marks = self._edges.marks
 
     def watch(self, on_frame: OnFrame) -> OnFrame:
-        """The handler with a clock after it; the marks are those of the first and the last frame so far."""
+        """The handler with a clock after it."""
+        counted = self._edges.watch(on_frame)
         stamp, now = self.stamps.append, time.monotonic_ns
-        marks = self.marks
 
         def watched(frame: bytes) -> None:
-            if not marks:
-                marks.append(Mark.now())
-            on_frame(frame)
+            counted(frame)
             stamp(now())
 
         return watched
