@@ -1,0 +1,63 @@
+"""`tickproof replay serve`: a recording as a Binance on loopback, for any client."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import ConfigError
+from harness.recordings.catalogue import find
+from harness.recordings.format import load
+from harness.replay.frames import Strips
+from harness.replay.player import Pace
+from harness.replay.standing import Standing
+from harness.replay.tape import tape_of
+
+if TYPE_CHECKING:
+    from harness.replay.tape import Tape
+
+app = typer.Typer(no_args_is_help=True, help="Serve a recording over a real WebSocket, as Binance would.")
+
+#: Named in the printed URL; more would not fit a line.
+_NAMES_SHOWN = 3
+
+
+@app.callback()
+def replay() -> None:
+    """Serve a recording over a real WebSocket, as Binance would."""
+
+
+@app.command(epilog="Example: tickproof replay serve my.jsonl.zst --speed 4")
+def serve(
+    recording: Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.")],
+    speed: Annotated[float, typer.Option(help="Times the recorded pace.", min=0.001, max=1e6)] = 1.0,
+    flood: Annotated[bool, typer.Option("--flood", help="As fast as the client reads, whatever --speed says.")] = False,
+    host: Annotated[str, typer.Option(help="An address of the loopback.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any free one.", min=0, max=65535)] = 9443,
+) -> None:
+    """Serve to any client until Ctrl-C; each gets the recording from its start, and a close frame at its end."""
+    found = load(find(recording))
+    tape = tape_of(found.frames)
+    if not len(tape):
+        raise ConfigError(recording, "", "the recording holds REST bodies only: there is no frame to serve")
+    pace = Pace(speed=None if flood else speed)
+    with Standing(Strips(tape), pace, host=host, port=port, notice=print) as standing:
+        print(f"{found.name}: {tape.market_frames:,} market frames, {tape.user_frames:,} account frames")
+        print("\n".join(_urls(standing.url, tape)))
+        print("Ctrl-C ends it.", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("ended")
+
+
+def _urls(root: str, tape: Tape) -> list[str]:
+    lines = []
+    if tape.names:
+        more = f" (and {len(tape.names) - _NAMES_SHOWN} more streams)" if len(tape.names) > _NAMES_SHOWN else ""
+        lines.append(f"market:  {root}/stream?streams={'/'.join(tape.names[:_NAMES_SHOWN])}{more}")
+    if tape.user_frames:
+        lines.append(f"account: {root}/ws-api/v3, then userDataStream.subscribe; or {root}/ws/<listenKey>")
+    return lines

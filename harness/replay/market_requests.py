@@ -1,0 +1,138 @@
+"""Control requests on a market connection: JSON text in, JSON text out, subscriptions changed in between.
+
+Source: Binance, web-socket-streams.md, "Live Subscribing/Unsubscribing to streams"; errors travel wrapped as
+`{"error":{...},"id":..}` and a text that is no JSON closes the socket, both as observed on the spot engine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.replay.paths import MAX_STREAMS
+from harness.replay.refusals import NotARequest, Refused
+from harness.replay.selection import Selection, Wrapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+#: A UUID in text is 36 characters long, which is the limit.
+_ID_TEXT = re.compile(r"[\w.-]{1,36}", re.ASCII)
+
+
+class MarketRequests:
+    """The subscriptions of one market connection."""
+
+    def __init__(self, *, combined: bool, streams: Iterable[str] = ()) -> None:
+        self._combined = combined
+        self._streams = dict.fromkeys(streams)
+
+    @property
+    def selection(self) -> Selection:
+        """What the connection wants now."""
+        wrapping = Wrapping.COMBINED if self._combined else Wrapping.RAW
+        return Selection(wrapping=wrapping, streams=frozenset(self._streams))
+
+    def answer(self, text: str) -> str:
+        """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
+        identity: object = None
+        try:
+            request = _parsed(text)
+            identity = _identity(request)
+            result = self._do(request, len(text))
+        except Refused as refused:
+            return _dumped({"error": {"code": refused.code, "msg": refused.msg}, "id": identity})
+        return _dumped({"result": result, "id": identity})
+
+    def _do(self, request: dict[str, Any], size: int) -> object:
+        method = request.get("method")
+        if method is None:
+            raise Refused(2, f"Invalid request: missing field `method` at line 1 column {size}")
+        if method == "SUBSCRIBE":
+            return self._subscribe(_names(request))
+        if method == "UNSUBSCRIBE":
+            return self._unsubscribe(_names(request))
+        if method == "LIST_SUBSCRIPTIONS":
+            _no_more_than(request, 0)
+            return list(self._streams)
+        if method == "SET_PROPERTY":
+            return self._set_property(request)
+        if method == "GET_PROPERTY":
+            _check_property(request, 1)
+            return self._combined
+        known = ", ".join(f"`{name}`" for name in _METHODS)
+        raise Refused(2, f"Invalid request: unknown variant {method}, expected one of {known} (at line 1 column 28)")
+
+    # What these three return is the answer's `result`.
+    def _subscribe(self, names: list[str]) -> object:
+        wanted = self._streams | dict.fromkeys(names)
+        if len(wanted) > MAX_STREAMS:
+            raise Refused(2, f"Invalid request: more than {MAX_STREAMS} streams on one connection")
+        self._streams = wanted
+        return None
+
+    def _unsubscribe(self, names: list[str]) -> object:
+        for name in names:
+            self._streams.pop(name, None)
+        return None
+
+    def _set_property(self, request: dict[str, Any]) -> object:
+        value = _check_property(request, 2)
+        if not isinstance(value, bool):
+            raise Refused(1, "Invalid value type: expected Boolean")
+        self._combined = value
+        return None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Seen: `hello` closes with 1008. Documented: a broken request is answered with code 3.
+        if not text.lstrip().startswith("{"):
+            raise NotARequest("Invalid request") from error
+        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+        raise Refused(3, f"Invalid JSON: expected value at line {line} column {column}") from error
+    if not isinstance(request, dict):
+        raise NotARequest("Invalid request")
+    return request
+
+
+def _identity(request: dict[str, Any]) -> int | str | None:
+    identity = request.get("id", ...)
+    if identity is None:
+        return None
+    if isinstance(identity, int) and not isinstance(identity, bool) and -(2**63) <= identity < 2**63:
+        return identity
+    if isinstance(identity, str) and _ID_TEXT.fullmatch(identity):
+        return identity
+    raise Refused(2, "Invalid request: request ID must be an unsigned integer")
+
+
+def _names(request: dict[str, Any]) -> list[str]:
+    names = request.get("params")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refused(2, "Invalid request: params must be an array of stream names")
+    return names
+
+
+def _check_property(request: dict[str, Any], size: int) -> object:
+    """The last parameter of a property request; for a request of one parameter, the property's name itself."""
+    params = request.get("params")
+    if not isinstance(params, list) or not params or not isinstance(params[0], str):
+        raise Refused(2, "Invalid request: property name must be a string")
+    _no_more_than(request, size)
+    if params[0] != "combined":
+        raise Refused(0, "Unknown property")
+    return params[-1] if len(params) == size else None
+
+
+def _no_more_than(request: dict[str, Any], size: int) -> None:
+    if len(request.get("params") or ()) > size:
+        raise Refused(2, "Invalid request: too many parameters")
+
+
+def _dumped(answer: dict[str, object]) -> str:
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,157 @@
+"""One client connection without I/O: bytes received go in, bytes to be sent come out.
+
+The handshake and the frames that a client sends are the `websockets` library's; what is built here is Binance. Data
+frames do not pass through: the shell sends them from prebuilt bytes, at frame boundaries.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from harness.replay.api_requests import ApiRequests
+from harness.replay.market_requests import MarketRequests
+from harness.replay.paths import ApiPath, BadPath, MarketPath, route
+from harness.replay.refusals import NotARequest
+from harness.replay.selection import Selection, Wrapping
+
+if TYPE_CHECKING:
+    from harness.replay.paths import Path
+
+#: No request of the protocol is near it: 1,024 stream names are about 30 KB.
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+#: In the list of what to send: half-close the connection.
+END: Final = b""
+
+_QUIET = logging.getLogger("harness.replay.session")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
+
+
+class Session:
+    """What one client has asked for, and what must be answered.
+
+    Methods return the bytes to send, in order; `END` among them means that nothing follows.
+    """
+
+    def __init__(self) -> None:
+        self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
+        self._requests: MarketRequests | ApiRequests | None = None
+        self._fixed = Selection(wrapping=Wrapping.RAW)
+        self._parts: list[bytes] = []
+        self._opcode = Opcode.TEXT
+
+    @property
+    def open(self) -> bool:
+        """Whether data frames may be sent: after the handshake and before any close frame."""
+        return self._protocol.state is State.OPEN
+
+    @property
+    def over(self) -> bool:
+        """Whether the connection is closing or closed, or was refused."""
+        return self._protocol.state in {State.CLOSING, State.CLOSED} or self._protocol.eof_sent
+
+    @property
+    def selection(self) -> Selection:
+        """What the client wants at this moment; empty before the handshake and after the end."""
+        if not self.open:
+            return Selection(wrapping=Wrapping.RAW)
+        return self._requests.selection if self._requests is not None else self._fixed
+
+    @property
+    def closing_words(self) -> str:
+        """How the client closed, for a message; empty as long as it did not."""
+        close = self._protocol.close_rcvd
+        if close is None:
+            return ""
+        return f"closed with {close.code} {close.reason}".rstrip()
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """What to send after these bytes came."""
+        if self._protocol.reader.eof:
+            return []
+        self._protocol.receive_data(data)
+        return self._react()
+
+    def receive_end(self) -> list[bytes]:
+        """What to send after the client half-closed."""
+        if self._protocol.reader.eof:
+            return []
+        self._protocol.receive_eof()
+        return self._react()
+
+    def ping(self, payload: bytes) -> list[bytes]:
+        """A ping, or nothing when the connection is not open."""
+        if self.open:
+            self._protocol.send_ping(payload)
+        return self._protocol.data_to_send()
+
+    def close(self, code: int, reason: str = "") -> list[bytes]:
+        """A close frame, or nothing when the connection is not open."""
+        if self.open:
+            self._protocol.send_close(code, reason)
+        return self._protocol.data_to_send()
+
+    def _react(self) -> list[bytes]:
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._open(event)
+            elif isinstance(event, Frame) and self.open:
+                self._on_frame(event)
+        return self._protocol.data_to_send()
+
+    def _open(self, request: Request) -> None:
+        try:
+            path = route(request.path)
+        except BadPath as error:
+            self._protocol.send_response(self._protocol.reject(error.status, error.text))
+            return
+        response = self._protocol.accept(request)
+        if response.status_code == 101:
+            self._enter(path)
+        self._protocol.send_response(response)
+
+    def _enter(self, path: Path) -> None:
+        if isinstance(path, MarketPath):
+            self._requests = MarketRequests(combined=path.combined, streams=path.streams)
+        elif isinstance(path, ApiPath):
+            self._requests = ApiRequests()
+        else:
+            self._fixed = Selection(wrapping=Wrapping.RAW, account=True)
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
+            self._opcode = frame.opcode
+            self._parts = [bytes(frame.data)]
+        elif frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+        else:
+            return
+        if frame.fin:
+            message, self._parts = b"".join(self._parts), []
+            self._on_message(message)
+
+    def _on_message(self, message: bytes) -> None:
+        if self._requests is None or self._opcode is not Opcode.TEXT:
+            self._refuse()
+            return
+        try:
+            answer = self._requests.answer(message.decode())
+        except UnicodeDecodeError:
+            self._protocol.fail(1007, "not UTF-8")
+        except NotARequest:
+            self._refuse()
+        else:
+            self._protocol.send_text(answer.encode(errors="backslashreplace"))
+
+    def _refuse(self) -> None:
+        try:
+            self._protocol.send_close(1008, "Invalid request")
+        except InvalidState:  # a frame before this one in the same read closed the connection
+            return

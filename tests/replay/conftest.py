@@ -1,0 +1,108 @@
+"""Small tapes, and servers that end with their test."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from harness.recordings.format import Frame
+from harness.replay.frames import Strips
+from harness.replay.player import Pace, Played
+from harness.replay.server import Server
+from harness.replay.serving import serve_once
+from harness.replay.tape import Tape, tape_of
+from harness.units import Nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+# Other work shares the machine: how long an example takes says nothing.
+settings.register_profile("replay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("replay")
+
+STREAMS = ("btcusdt@trade", "ethusdt@bookTicker", "bnbusdt@depth@100ms")
+
+
+def frames_of(count: int, step_ns: int = 1_000_000) -> list[Frame]:
+    """Market frames of three streams and of all header sizes, with an account frame after every fifth."""
+    made = []
+    for number in range(count):
+        at = Nanoseconds(number * step_ns)
+        stream = STREAMS[number % 3]
+        padding = "x" * (70_000 if number == 7 else number * 3)
+        body = f'{{"stream":"{stream}","data":{{"n":{number},"note":"{padding}\u00e9"}}}}'
+        made.append(Frame(at, "market", body.encode()))
+        if number % 5 == 4:
+            made.append(Frame(at, "user", f'{{"subscriptionId":0,"event":{{"e":"x","n":{number}}}}}'.encode()))
+        if number % 50 == 0:
+            made.append(Frame(at, "rest:/api/v3/depth", b"{}"))
+    return made
+
+
+@pytest.fixture
+def frames() -> list[Frame]:
+    return frames_of(120)
+
+
+@pytest.fixture
+def tape(frames: list[Frame]) -> Tape:
+    return tape_of(frames)
+
+
+@pytest.fixture
+def make_tape() -> Callable[..., Tape]:
+    return lambda count, step_ns=1_000_000: tape_of(frames_of(count, step_ns))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server(stall_seconds=5.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., Server]]:
+    made: list[Server] = []
+
+    def make(**options: Any) -> Server:
+        made.append(Server(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def given_up() -> Event:
+    return Event()
+
+
+@pytest.fixture
+def serve(given_up: Event) -> Iterator[Callable[..., Future[Played]]]:
+    """Begins a serve in a thread of its own; the future holds what was played, or the error."""
+    pool = ThreadPoolExecutor(4)
+
+    def begin(
+        server: Server, tape: Tape, *, speed: float | None = None, frames: int | None = None, connections: int = 1
+    ) -> Future[Played]:
+        return pool.submit(
+            serve_once,
+            server,
+            Strips(tape),
+            Pace(speed=speed, market_frames=frames),
+            connections=connections,
+            wait_seconds=20.0,
+            given_up=given_up,
+            settle_seconds=0.0,
+        )
+
+    yield begin
+    given_up.set()
+    pool.shutdown(wait=True, cancel_futures=True)
