@@ -62,6 +62,11 @@ class Registry:
         module = self.module_of(slot, name)
         return not module or module in sys.modules or util.find_spec(module) is not None
 
+    def check_installed(self, slot: str, name: str) -> None:
+        """Raises BackendNotInstalled, with the line that installs it, when its package is absent."""
+        if not self.is_installed(slot, name):
+            raise _not_installed(slot, name)
+
     def module_of(self, slot: str, name: str) -> str:
         """The module that the backend must be found running in; empty for one without a library of its own."""
         entry = self._entry(slot, name)
@@ -73,7 +78,7 @@ class Registry:
         try:
             return entry.load()
         except ImportError as error:
-            raise BackendNotInstalled(slot, name, f"pip install 'tickproof[{name}]'") from error
+            raise _not_installed(slot, name) from error
 
     def loop(self, name: str) -> LoopFactory:
         """The named loop's factory."""
@@ -96,13 +101,17 @@ class Registry:
         try:
             return factory(*arguments)
         except ImportError as error:
-            raise BackendNotInstalled(slot, name, f"pip install 'tickproof[{name}]'") from error
+            raise _not_installed(slot, name) from error
 
     def _entry(self, slot: str, name: str) -> EntryPoint:
         try:
             return self._entries[slot, name]
         except KeyError:
             raise UnknownName(f"{slot} backend", name, self.names(slot)) from None
+
+
+def _not_installed(slot: str, name: str) -> BackendNotInstalled:
+    return BackendNotInstalled(slot, name, f"pip install 'tickproof[{name}]'")
 
 
 @functools.cache

@@ -49,6 +49,11 @@ class Stack:
             parts.append(self.transport)
         return "+".join(parts)
 
+    def check_installed(self) -> None:
+        """Raises BackendNotInstalled for the first backend whose package is absent; imports none of them."""
+        for slot, name in self.slots():
+            registry().check_installed(slot, name)
+
     def slots(self) -> Iterator[tuple[str, str]]:
         """Pairs of slot and backend name."""
         yield from zip(SLOTS, (self.loop, self.codec, self.cache, self.transport), strict=True)

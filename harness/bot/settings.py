@@ -21,7 +21,7 @@ class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Span of the slow average."""
     warm_up: int = 30
     """Observations of a symbol before it is judged."""
-    entry: float = 2.0
+    entry: float = 1.5
     """Enter above this momentum, in mean absolute moves."""
     exit: float = 0.5
     """Leave below minus this momentum."""

@@ -72,6 +72,8 @@ class Effort(_Strict, frozen=True, kw_only=True):
     mix_s: float = 0.0
     """How long the mixed polling of the queries scenario lasts; 0 for not at all."""
     ceiling_repeats: int = 0
+    seconds: float = 0.0
+    """A paced trial lasts no longer than this at its speed: a quiet recording is measured on fewer frames."""
 
 
 class Override(_Strict, frozen=True, kw_only=True):
@@ -189,7 +191,8 @@ def read(path: Path) -> Scenario:
 def choose(names: list[str], profile: Profile, recording: str, stacks: list[str]) -> list[Resolved]:
     """The scenarios of a run: those named, or all; cut down to the named stacks and their reference.
 
-    Raises UnknownName with the known names for a scenario, a profile or a stack.
+    Raises UnknownName with the known names for a scenario, a profile or a stack, and BackendNotInstalled with the
+    line that installs what is missing.
     """
     known = shipped()
     if profile not in PROFILES:
@@ -199,6 +202,9 @@ def choose(names: list[str], profile: Profile, recording: str, stacks: list[str]
             raise UnknownName("scenario", name, known)
     wanted = [str(Stack.parse(stack)) for stack in stacks]
     scenarios = [_with_stacks(read(path), wanted) for name, path in known.items() if not names or name in names]
+    for scenario in scenarios:
+        for stack in scenario.stacks:
+            Stack.parse(stack).check_installed()
     return [
         Resolved(
             scenario=scenario,

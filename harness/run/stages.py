@@ -22,6 +22,7 @@ from harness.run.processes import TrialFailed, Worker
 from harness.run.scenario import CodecBench, Flood, GridCell, Paced, Queries
 from harness.services.delay_proxy import open_delay_proxy
 from harness.stats.quantiles import quantile
+from harness.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -101,7 +102,7 @@ class ReplayStage:
         self._scenario = scenario
         self._around = around
         self._replay = replay
-        self._frames = min(resolved.effort.frames, replay.ready.market_frames)
+        self._frames = _frames_of(resolved, scenario, around, replay.ready.market_frames)
         self._trials = 0
 
     def ceiling(self) -> Ceiling:
@@ -194,6 +195,17 @@ class ReplayStage:
             return pass_edges(frames=self._frames, warm_up=self._scenario.warm_up_frames, passes=passes)
         except ValueError as error:
             raise TrialFailed(f"{self._scenario.name}: {error}") from error
+
+
+def _frames_of(resolved: Resolved, scenario: Flood | Paced, around: Surroundings, there: int) -> int:
+    """Market frames of a trial: as many as the effort says, there are, and fit into its seconds."""
+    frames = min(resolved.effort.frames, there)
+    if isinstance(scenario, Paced) and resolved.effort.seconds:
+        recorded = around.recording.frames
+        span_s = max((recorded[-1].at - recorded[0].at) / NS_PER_S, 1.0)
+        fitting = int(len(recorded) / span_s * scenario.speed * resolved.effort.seconds)
+        frames = min(frames, max(fitting, scenario.warm_up_frames + 1))
+    return frames
 
 
 class CodecStage:
