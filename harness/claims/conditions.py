@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from harness.results.model import Labels
 
 _WORDS = {
+    "scenario": "scenario {}",
+    "metric": "{}",
     "document": "{}",
     "query": "{}",
     "rows": "{} rows",
@@ -21,6 +23,7 @@ _WORDS = {
     "index": "index {}",
 }
 _MOST_LISTED = 4
+_MOST_DIGITS = 19
 
 
 def in_words(labels: Iterable[tuple[str, str]]) -> str:
@@ -53,7 +56,12 @@ def _one_by_one(cells: Sequence[Labels], varying: list[str]) -> str:
 
 
 def _in_words(key: str, values: list[str]) -> str:
-    return _WORDS.get(key, key + " {}").format(" or ".join(values))
+    return _WORDS.get(key, key + " {}").format(" or ".join(map(grouped, values)))
+
+
+def grouped(text: str) -> str:
+    """A whole number with its thousands set apart; any other text as it is."""
+    return f"{int(text):,}" if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else text
 
 
 def _keys(cells: Sequence[Labels]) -> list[str]:

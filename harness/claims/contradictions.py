@@ -36,6 +36,8 @@ def show_range(given: Range, kind: str) -> str:
     scale, unit, gap = {"ratio": (1.0, "x", ""), "reduction": (100.0, "%", " "), "share": (100.0, "%", " ")}.get(
         kind, (1.0, given.unit, " ")
     )
+    if kind == "ratio" and given.low == 1 and given.high is None:
+        return "any gain"
     low = f"{given.low * scale:.3g}" if given.low * scale < 1_000 else f"{given.low * scale:,.0f}"
     if given.high is None:
         return f"at least {low}{gap}{unit}"

@@ -9,6 +9,7 @@ from harness.claims.conditions import describe, in_words
 from harness.claims.corners import main_corner
 from harness.claims.trust import Trust, trust_of, unequal_stacks
 from harness.claims.verdict import CellVerdict, Status, Verdict, fold, judge
+from harness.results.metrics import METRICS
 from harness.results.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -162,15 +163,21 @@ def _where(main: CellVerdict, cells: tuple[CellVerdict, ...]) -> str:
     scenarios = ", ".join(dict.fromkeys(cell.scenario for cell in cells))
     if len(cells) == 1:
         return scenarios if not main.labels else f"{scenarios}: {in_words(main.labels)}"
-    return f"{scenarios}: {len(cells)} cells, shown: {main.metric}, {in_words(main.labels)}"
+    several = len({(cell.scenario, cell.metric) for cell in cells}) > 1
+    told = [METRICS[main.metric].title.lower()] if several else []
+    told += [in_words(main.labels)] if main.labels else []
+    return f"{scenarios}: {len(cells)} cells; shown is {', '.join(told)}"
 
 
 def _reason(cells: tuple[CellVerdict, ...]) -> str:
     if any(not cell.estimate.is_known for cell in cells):
         return "n too small: an interval wants at least two blocks"
     holds = [cell for cell in cells if cell.status is Status.SUPPORTED]
-    if not holds or len(cells) == 1:
+    if len(cells) == 1:
         return ""
+    if not holds:
+        refuted = sum(cell.status is Status.REFUTED for cell in cells)
+        return f"refuted in {refuted} of {len(cells)} measured cells, supported in none"
     if len(holds) == len(cells):
         return f"holds in all {len(cells)} measured cells"
     told = describe([_keyed(cell) for cell in holds], [_keyed(cell) for cell in cells])
@@ -178,4 +185,4 @@ def _reason(cells: tuple[CellVerdict, ...]) -> str:
 
 
 def _keyed(cell: CellVerdict) -> dict[str, str]:
-    return {"scenario": cell.scenario, "metric": cell.metric, **dict(cell.labels)}
+    return {"scenario": cell.scenario, "metric": METRICS[cell.metric].title.lower(), **dict(cell.labels)}

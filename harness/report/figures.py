@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ _STYLE: Any = {
 WIDE_INCHES = 9.4
 NARROW_INCHES = 4.3
 _LONGEST_LABEL = 40
+_LETTER_POINTS = 12.0
 
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _FONT = re.compile(r"font: (?P<size>[\d.]+)px 'DejaVu Sans'(, [^;\"]*)?")
@@ -105,8 +107,8 @@ def _dots(axes: Axes, bars: Sequence[Bar], estimates: Sequence[Estimate | None],
         if estimate is None or not estimate.is_known:
             continue
         color = _ACCENT if bar.stands_out else _MUTED
-        axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=2, solid_capstyle="butt")
-        axes.plot([estimate.point], [row], "o", color=color, markersize=5.5, markeredgecolor=_PAPER)
+        axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=2.4, solid_capstyle="butt")
+        axes.plot([estimate.point], [row], "o", color=color, markersize=6, markeredgecolor=_PAPER, markeredgewidth=0.8)
         axes.annotate(
             form.format(estimate.point), (estimate.high, row), (7, 0), textcoords="offset points", va="center", size=8.5
         )
@@ -114,7 +116,7 @@ def _dots(axes: Axes, bars: Sequence[Bar], estimates: Sequence[Estimate | None],
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.tick_params(length=0)
     axes.margins(x=0.16)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(visible=True, axis="x")
     axes.set_axisbelow(True)
 
@@ -123,30 +125,32 @@ def _percentiles(chart: Percentiles, width: float, *, is_narrow: bool) -> Figure
     figure = Figure(figsize=(width, 3.9 if is_narrow else 3.6), layout="constrained")
     axes = figure.subplots()
     for index, line in enumerate(chart.lines):
-        _line(axes, line, index, is_narrow=is_narrow)
+        _line(axes, line, index)
     axes.set_xscale("log")
     axes.set_yscale("log")
     most = max((1 / (1 - q) for line in chart.lines for q, _ in line.points), default=10.0)
-    ticks = [(1, "0 %"), (2, "50 %"), (10, "90 %"), (100, "99 %"), (1_000, "99.9 %"), (10_000, "99.99 %")]
+    ticks = [(2, "50 %"), (4, "75 %"), (10, "90 %"), (100, "99 %"), (1_000, "99.9 %"), (10_000, "99.99 %")]
     shown = [(place, name) for place, name in ticks if place <= most * 1.01]
     axes.xaxis.set_major_locator(FixedLocator([place for place, _ in shown]))
     axes.xaxis.set_major_formatter(FixedFormatter([name for _, name in shown]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("percentile of frames")
     axes.set_title(chart.level_title, loc="left", fontsize=9.5, color=_MUTED)
-    axes.set_xlim(0.93, most * (1.1 if is_narrow else 2.6))
+    axes.set_xlim(1.85, most * (1.1 if is_narrow else 2.0))
     axes.grid(visible=True, axis="y")
     axes.tick_params(length=0)
     axes.tick_params(axis="y", labelcolor=_MUTED)
     if is_narrow:
         axes.legend(frameon=False, loc="upper left", fontsize=8.5)
+    else:
+        _name_lines(axes, chart.lines, 3.0 * 72)
     return figure
 
 
-def _line(axes: Axes, line: Line, index: int, *, is_narrow: bool) -> None:
+def _line(axes: Axes, line: Line, index: int) -> None:
     color, dashes, marker = ((_MUTED, "-", "o"), (_ACCENT, "-", "s"), (_ACCENT, (0, (4, 2)), "D"))[index % 3]
     across = [1 / (1 - q) for q, _ in line.points]
     up = [estimate.point for _, estimate in line.points]
@@ -155,10 +159,24 @@ def _line(axes: Axes, line: Line, index: int, *, is_narrow: bool) -> None:
     axes.fill_between(across, low, high, color=color, alpha=0.13, linewidth=0)
     label = clean(line.label)
     axes.plot(across, up, color=color, linestyle=dashes, linewidth=1.8, marker=marker, markersize=4, label=label)
-    if not is_narrow:
-        # Lines that nearly meet would put their names on top of each other: each has a height of its own.
-        shift = (0, 11, -11)[index % 3]
-        axes.annotate(label, (across[-1], up[-1]), (9, shift), textcoords="offset points", va="center", size=9)
+
+
+def _name_lines(axes: Axes, lines: Sequence[Line], height_points: float) -> None:
+    """Each line's name at its end, moved up where two ends lie closer than the letters are high."""
+    bottom, top = (math.log(limit) for limit in axes.get_ylim())
+    above = -math.inf
+    for line in sorted(lines, key=lambda line: line.points[-1][1].point):
+        q, estimate = line.points[-1]
+        place = (math.log(estimate.point) - bottom) / (top - bottom) * height_points
+        above = max(place, above + _LETTER_POINTS)
+        axes.annotate(
+            clean(line.label),
+            (1 / (1 - q), estimate.point),
+            (9, above - place),
+            textcoords="offset points",
+            va="center",
+            size=9,
+        )
 
 
 def clean(label: str) -> str:

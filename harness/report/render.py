@@ -17,6 +17,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: What HTML may not hold, and the controls that turn the direction of all text after them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
+#: An interval is one word: it does not break over two lines.
+_INTERVAL = re.compile(r"\[([-\d.,]+), ([-\d.,]+)\]")
+
 _KINDS = {
     Text: "text",
     Number: "number",
@@ -55,4 +58,6 @@ def _drawn(picture: Picture, *, is_narrow: bool) -> Markup:
 
 
 def _clean(value: Any) -> Any:
-    return _FORBIDDEN.sub("\ufffd", value) if type(value) is str else value
+    if type(value) is not str:
+        return value
+    return _INTERVAL.sub("[\\1,\u00a0\\2]", _FORBIDDEN.sub("\ufffd", value))

@@ -37,7 +37,7 @@ class Equality:
     cell: Cell
     reference: str
     digests: dict[str, tuple[str, ...]]
-    """By arm, the different digests seen, in the order of the trials; one where all is well."""
+    """By arm, in the planned order: the different digests seen, in the order of the trials; one where all is well."""
     decisions: dict[str, int]
     """By arm, of its first good trial."""
     trials: dict[str, int]
@@ -84,7 +84,8 @@ def _compare(scenario: Scenario, cell: Cell, trials: list[Trial]) -> Equality:
     digests: dict[str, tuple[str, ...]] = {}
     decisions: dict[str, int] = {}
     counts: dict[str, int] = {}
-    for trial in trials:
+    planned = [arm.name for arm in scenario.arms]
+    for trial in sorted(trials, key=lambda trial: planned.index(trial.arm) if trial.arm in planned else len(planned)):
         seen = digests.get(trial.arm, ())
         digest = trial.digest or NO_DIGEST
         digests[trial.arm] = seen if digest in seen else (*seen, digest)

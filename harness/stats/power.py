@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from scipy import stats
+from harness.stats.paired import quantile_of_t
 
 if TYPE_CHECKING:
     from harness.stats.estimate import Estimate
@@ -22,6 +22,6 @@ def smallest_change(ratio: Estimate, *, power: float = POWER) -> float | None:
     if not ratio.is_known:
         return None
     freedom = ratio.n - 1
-    edge = float(stats.t.ppf((1 + ratio.level) / 2, freedom))
+    edge = quantile_of_t((1 + ratio.level) / 2, freedom)
     error = math.log(ratio.high / ratio.low) / 2 / edge
-    return math.expm1((edge + float(stats.t.ppf(power, freedom))) * error)
+    return math.expm1((edge + quantile_of_t(power, freedom)) * error)

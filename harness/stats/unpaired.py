@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from harness.stats.estimate import Estimate
+from harness.stats.paired import quantile_of_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,8 @@ def change(head: Sequence[float], base: Sequence[float], *, level: float = LEVEL
         return Change(ratio=_estimate(point, 0.0, level, n), p_value=1.0 if point == 0 else 0.0)
     #: Welch 1947, Satterthwaite 1946
     freedom = float(squares.sum() ** 2 / (squares[0] ** 2 / (over.size - 1) + squares[1] ** 2 / (under.size - 1)))
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * spread
-    return Change(ratio=_estimate(point, half, level, n), p_value=float(2 * stats.t.sf(abs(point) / spread, freedom)))
+    half = quantile_of_t((1 + level) / 2, freedom) * spread
+    return Change(ratio=_estimate(point, half, level, n), p_value=float(2 * stdtr(freedom, -abs(point) / spread)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,10 +11,9 @@ from harness.report.evidence import verdict_mark
 from harness.report.sections.seed import claimed, measured
 
 if TYPE_CHECKING:
-    from harness.claims.model import Range
+    from harness.claims.model import Claim
     from harness.claims.verdict import Verdict
     from harness.report.evidence import Evidence
-    from harness.stats.estimate import Estimate
 
 _COLUMNS = (
     Column(title="Claim"),
@@ -39,22 +38,29 @@ def claims(evidence: Evidence) -> Section:
 
 def _row(verdict: Verdict) -> tuple[Item, ...]:
     claim = verdict.claim
-    levels = "; ".join((*_level("before", claim.before, verdict.before), *_level("after", claim.after, verdict.after)))
     condition = "; ".join(part for part in (claim.condition, claim.note) if part)
     return (
         Text(text=claim.sentence, note=f"{claim.id}; {claim.section}"),
-        Text(text=claimed(claim), note=levels),
-        measured(verdict),
+        Text(text=claimed(claim), note=_stated(claim)),
+        measured(verdict, note=_found(verdict)),
         verdict_mark(verdict, note=verdict.reason),
         Text(text=verdict.where or "-", note=condition),
     )
 
 
-def _level(name: str, stated: Range | None, found: Estimate | None) -> tuple[str, ...]:
-    if stated is None:
-        return ()
-    written = f"; measured {numbers.in_line(numbers.level(found))}" if found and found.is_known else ""
-    return (f"{name} {show_range(stated, 'level')}{written}",)
+def _stated(claim: Claim) -> str:
+    if claim.before is None or claim.after is None:
+        return ""
+    return f"{show_range(claim.before, 'level')} to {show_range(claim.after, 'level')}"
+
+
+def _found(verdict: Verdict) -> str:
+    """The levels beside the claim's own, on this host."""
+    known = [found for found in (verdict.before, verdict.after) if found is not None and found.is_known]
+    if verdict.claim.before is None or len(known) != 2:
+        return ""
+    before, after = (numbers.in_line(numbers.level(found)) for found in known)
+    return f"{before} to {after} {verdict.claim.before.unit}"
 
 
 def _contradictions(evidence: Evidence) -> tuple[Table | Paragraph, ...]:

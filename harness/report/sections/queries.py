@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.claims.conditions import in_words
+from harness.claims.conditions import grouped, in_words
 from harness.claims.corners import GRID, by_number
 from harness.report.context import Column, Facts, Item, Paragraph, Part, Section, Table, Text
 from harness.report.evidence import AFTER, AFTER_REDIS, QUERIES, QUERY_NAMES, query_cell
@@ -42,11 +42,8 @@ def queries(evidence: Evidence) -> Section:
 
 def _lead(evidence: Evidence, corners: list[Labels]) -> Paragraph:
     main = evidence.main_corner() or {}
-    measured = "; ".join(
-        f"{_TITLES[key].title.lower()} {', '.join(dict.fromkeys(corner[key] for corner in corners if key in corner))}"
-        for key in GRID
-        if any(key in corner for corner in corners)
-    )
+    found = {key: dict.fromkeys(grouped(corner[key]) for corner in corners if key in corner) for key in GRID}
+    measured = "; ".join(f"{_TITLES[key].title.lower()} {', '.join(values)}" for key, values in found.items() if values)
     return Paragraph(
         text=f"Measured here: {len(corners)} corners of the grid ({measured}). The corner that stands for it elsewhere "
         f"in this report is {in_words(main.items())}, chosen by a fixed rule. "
@@ -69,14 +66,10 @@ def _table(evidence: Evidence, query: str, corners: list[Labels]) -> Table:
 def _row(evidence: Evidence, query: str, corner: Labels, keys: list[str]) -> tuple[Item, ...]:
     off = (query_cell(corner, query, "off"), AFTER)
     return (
-        *(Text(text=_grouped(corner.get(key, "-"))) for key in keys),
+        *(Text(text=grouped(corner.get(key, "-"))) for key in keys),
         *(evidence.level(query_cell(corner, query, cache), arm) for cache, arm in _CACHES),
         *(evidence.ratio((query_cell(corner, query, cache), AFTER_REDIS), off) for cache in ("hit", "mix")),
     )
-
-
-def _grouped(text: str) -> str:
-    return f"{int(text):,}" if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
 def _plain(value: object) -> str:

@@ -154,15 +154,16 @@ def expected_impact(evidence: Evidence) -> Section:
     return Section(id="expected-system-impact", title="Expected system impact", parts=(table,))
 
 
-def measured(verdict: Verdict) -> Item:
+def measured(verdict: Verdict, *, note: str = "") -> Item:
     """The verdict's number in the unit of its claim."""
     if verdict.main is None:
         return Absent(reason=str(verdict.status))
     if verdict.claim.kind == "reduction":
-        return numbers.reduction(verdict.estimate)
+        return numbers.reduction(verdict.estimate, note=note)
     if verdict.claim.kind in {"level", "share"}:
-        return numbers.level(verdict.estimate, verdict.claim.expected.unit if verdict.claim.expected else "")
-    return numbers.ratio(verdict.estimate)
+        unit = verdict.claim.expected.unit if verdict.claim.expected else ""
+        return numbers.level(verdict.estimate, unit, note=note)
+    return numbers.ratio(verdict.estimate, note=note)
 
 
 def test_scenarios(evidence: Evidence) -> Section:

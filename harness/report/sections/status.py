@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.claims.verdict import Status as Verdict
 from harness.redact import redact
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.claims.trust import SelfCheck, Trust
+    from harness.report.context import Shape
     from harness.report.evidence import Evidence
     from harness.results.equality import Equality
 
@@ -20,46 +21,69 @@ SMOKE = "Not a measurement: this run proves equal outputs only"
 SMOKE_UNPROVEN = "Not a measurement, and no outputs to compare"
 
 
+class Finding(NamedTuple):
+    """Something wrong, in two words and in a sentence."""
+
+    short: str
+    sentence: str
+
+
 def status(evidence: Evidence) -> Status:
-    """The gravest finding as the headline, the rest as reasons; without findings, the count of verdicts."""
+    """All that is wrong stands in the headline, the sentences below it; without findings, the count of verdicts."""
     trust = evidence.trust
     grave = list(_grave(trust))
-    lesser = list(_lesser(evidence))
+    findings = [*grave, *_lesser(evidence)]
     if not trust.is_measurement:
-        proven = bool(trust.equalities) and not grave
-        smoke = SMOKE if proven else SMOKE_UNPROVEN if not trust.equalities else "Not a measurement: a smoke run"
-        lines = [*grave, smoke, *lesser] if grave else [smoke, *lesser]
-        return Status(shape="cross" if grave else "open", headline=lines[0], reasons=tuple(lines[1:]))
-    lines = [*grave, *lesser]
-    if lines:
-        reasons = (*lines[1:], _tally(evidence))
-        return Status(shape="cross" if grave else "half", headline=lines[0], reasons=reasons)
-    return Status(shape="full", headline=_tally(evidence), reasons=(_sound(trust),))
+        findings = [Finding("Not a measurement", _smoke(trust, is_grave=bool(grave))), *findings]
+    elif not findings:
+        return Status(shape="full", headline=_tally(evidence), reasons=(_sound(trust),))
+    closing = (_tally(evidence),) if trust.is_measurement else ()
+    shape: Shape = "cross" if grave else "half" if trust.is_measurement else "open"
+    if len(findings) == 1:
+        return Status(shape=shape, headline=findings[0].sentence, reasons=closing)
+    shorts = dict.fromkeys(finding.short for finding in findings)
+    return Status(
+        shape=shape,
+        headline="; ".join((next(iter(shorts)), *(short[0].lower() + short[1:] for short in list(shorts)[1:]))),
+        reasons=(*(finding.sentence for finding in findings), *closing),
+    )
 
 
-def _grave(trust: Trust) -> Iterator[str]:
+def _smoke(trust: Trust, *, is_grave: bool) -> str:
+    if not trust.equalities:
+        return SMOKE_UNPROVEN
+    return "Not a measurement: a smoke run" if is_grave else SMOKE
+
+
+def _grave(trust: Trust) -> Iterator[Finding]:
     for equality in trust.unequal:
         arms = ", ".join(equality.different)
-        yield f"Outputs differ in {_place(equality)}: {arms} decided otherwise than the reference"
+        yield Finding(
+            "Outputs differ", f"Outputs differ in {_place(equality)}: {arms} decided otherwise than the reference"
+        )
     for check in trust.failed_checks:
-        yield f"Not trustworthy: {_check(check)}"
+        yield Finding("Not trustworthy", f"Not trustworthy: {_check(check)}")
 
 
-def _lesser(evidence: Evidence) -> Iterator[str]:
+def _lesser(evidence: Evidence) -> Iterator[Finding]:
     trust = evidence.trust
     if not trust.is_complete:
-        yield f"Incomplete run: {redact(trust.broken_by) if trust.broken_by else 'it did not finish'}"
+        why = redact(trust.broken_by) if trust.broken_by else "it did not finish"
+        yield Finding("Incomplete run", f"Incomplete run: {why}")
     for equality in trust.too_few:
-        yield f"Equality not proven in {_place(equality)}: too few decisions"
+        yield Finding("Equality not proven", f"Equality not proven in {_place(equality)}: too few decisions")
     for equality in trust.equalities:
         if equality.missing:
-            yield f"Nothing proven of {', '.join(equality.missing)} in {_place(equality)}: no good trial"
+            arms = ", ".join(equality.missing)
+            yield Finding("Equality not proven", f"Nothing proven of {arms} in {_place(equality)}: no good trial")
     if trust.is_measurement and not trust.equalities:
-        yield "Outputs not compared: no trial left a decision digest"
+        yield Finding("Outputs not compared", "Outputs not compared: no trial left a decision digest")
     if trust.is_measurement and not trust.was_checked:
-        yield "Not checked against itself: no a/a arm with at least two blocks"
+        sentence = "Not checked against itself: no a/a arm with at least two blocks"
+        yield Finding("Not checked against itself", sentence)
     if trust.failed_trials:
-        yield f"{trust.failed_trials} of {len(evidence.result.trials)} trials failed"
+        failed = f"{trust.failed_trials} of {len(evidence.result.trials)} trials failed"
+        yield Finding("Failed trials", f"Failed trials: {failed}")
 
 
 def _tally(evidence: Evidence) -> str:
@@ -67,7 +91,7 @@ def _tally(evidence: Evidence) -> str:
     statuses = [verdict.status for verdict in evidence.verdicts.values()]
     told = ", ".join(f"{statuses.count(kind)} {kind}" for kind in (Verdict.SUPPORTED, Verdict.REFUTED))
     open_ones = f"{statuses.count(Verdict.INCONCLUSIVE)} inconclusive"
-    return f"Of {len(statuses)} claims {told}, {open_ones}, {statuses.count(Verdict.NOT_TESTED)} not tested"
+    return f"Of {len(statuses)} claims: {told}, {open_ones}, {statuses.count(Verdict.NOT_TESTED)} not tested"
 
 
 def _sound(trust: Trust) -> str:

@@ -49,7 +49,7 @@ def _of_stack(evidence: Evidence, name: str, change: str, arm: str, details: tup
     """One slot changed and all else equal, judged by the throughput of the whole bot."""
     estimate = evidence.improvement((THROUGHPUT, arm), (THROUGHPUT, BEFORE))
     cpu = evidence.ratio((CPU, arm), (CPU, BEFORE))
-    decision, why = _decide(evidence, FLOOD, arm, [result_of(estimate, THROUGHPUT.metric)])
+    decision, why = _decide(evidence, FLOOD, (arm, BEFORE), [result_of(estimate, THROUGHPUT.metric)])
     return Upgrade(
         name=name,
         change=change,
@@ -67,7 +67,7 @@ def _redis(evidence: Evidence) -> Upgrade:
     found = {cell: evidence.improvement((cell, AFTER_REDIS), (_uncached(cell), AFTER)) for cell in cells}
     outcomes = {cell: result_of(estimate, cell.metric) for cell, estimate in found.items()}
     at_main = [cell for cell in cells if corner.items() <= dict(cell.labels).items()]
-    decision, why = _decide(evidence, QUERIES, AFTER_REDIS, [outcomes[cell] for cell in at_main])
+    decision, why = _decide(evidence, QUERIES, (AFTER, AFTER_REDIS), [outcomes[cell] for cell in at_main])
     price = evidence.ratio((THROUGHPUT, AFTER_REDIS), (THROUGHPUT, AFTER))
     return Upgrade(
         name="Redis cache",
@@ -81,10 +81,11 @@ def _redis(evidence: Evidence) -> Upgrade:
 
 
 def _decide(
-    evidence: Evidence, scenario: str, arm: str, outcomes: list[Outcome | None]
+    evidence: Evidence, scenario: str, arms: tuple[str, ...], outcomes: list[Outcome | None]
 ) -> tuple[Decision, tuple[str, ...]]:
-    if evidence.differs(scenario, arm):
-        return "cannot tell", ("its outputs differ from the reference's: no speed of it counts",)
+    differing = [arm for arm in arms if evidence.differs(scenario, arm)]
+    if differing:
+        return "cannot tell", (f"outputs of {', '.join(differing)} differ: no speed of it counts",)
     if not evidence.trust.allows_verdicts:
         return "cannot tell", ("the run found a difference between the reference and itself",)
     if not outcomes or None in outcomes:
@@ -110,7 +111,7 @@ def _slowest_gain(estimates: Iterable[Estimate | None]) -> Item:
 def _where_improved(outcomes: dict[Cell, Outcome | None]) -> tuple[str, ...]:
     measured = [_corner_of(cell) for cell in outcomes]
     improved = [_corner_of(cell) for cell, found in outcomes.items() if found is Outcome.IMPROVED]
-    if not measured:
+    if not any(outcomes.values()):
         return ()
     where = f": {describe(improved, measured)}" if improved else ""
     return (f"improved in {len(improved)} of {len(measured)} cells{where}",)
