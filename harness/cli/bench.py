@@ -60,7 +60,6 @@ def bench(
     """Replay a recording through every stack, check that all decide the same, measure, and report.
 
     Examples:
-
         tickproof bench --profile smoke
 
         tickproof bench --scenario ws-flood --stack uvloop+orjson+redis --seed 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,6 +65,7 @@ def run(
         filters={},
         poll_hz=1.0,
     )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     console = Console(highlight=False)
     console.print(f"stack {chosen}, {addresses}", markup=False)
     try:

@@ -34,7 +34,6 @@ def record(
     """Capture market streams, byte for byte, with the time each frame was received.
 
     Example:
-
         tickproof record btc.jsonl.zst --stream btcusdt@bookTicker --stream btcusdt@aggTrade --seconds 300
     """
     if market not in ("spot", "usdm"):

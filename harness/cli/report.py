@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.report.text import PlainTable
     from harness.results.model import Result
 
-_SIGNS = {"full": "●", "cross": "×", "half": "◐", "open": "○"}
+_SIGNS = {"full": "●", "cross": "✗", "half": "◐", "open": "○"}
 
 
 def report(
@@ -75,7 +75,7 @@ def show(result: Result, console: Console) -> None:
 def _table(plain: PlainTable) -> Table:
     table = Table(title=escape(plain.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for title, is_numeric in zip(plain.columns, plain.is_numeric, strict=True):
-        table.add_column(escape(title), justify="right" if is_numeric else "left")
+        table.add_column(escape(title), justify="right" if is_numeric else "left", no_wrap=is_numeric)
     for row in plain.rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape("\n".join(lines)) for lines in row))
     return table

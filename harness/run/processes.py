@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,9 @@ class Worker:
 
     def close(self) -> None:
         """End the process if it still runs, and forget what it wrote."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
         stop(self._process, grace=1.0)
         self._stdout.close()
         self._stderr.close()

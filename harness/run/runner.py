@@ -94,6 +94,10 @@ class Runner:
             if not self._trials:
                 raise
             broken = str(error)
+        except OSError as error:  # a full disk, mostly
+            if not self._trials:
+                raise
+            broken = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
         result = self._result(broken)
         self._folder.save(result)
         return result
