@@ -21,9 +21,9 @@ class SymbolFilters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Price times quantity of an order is at least this, in the quote asset."""
 
     def __post_init__(self) -> None:
-        # `not >` and `not >=`: a NaN is refused as well
-        if not self.tick_size > 0 or not self.lot_step > 0 or not self.minimum_notional >= 0:
-            raise ValueError("tick_size and lot_step must be above 0, minimum_notional at least 0")
+        finite = all(value.is_finite() for value in (self.tick_size, self.lot_step, self.minimum_notional))
+        if not finite or self.tick_size <= 0 or self.lot_step <= 0 or self.minimum_notional < 0:
+            raise ValueError("tick_size and lot_step must be above 0, minimum_notional at least 0, all finite")
 
     def round_price(self, price: float) -> Decimal:
         """The multiple of the tick nearest to the price's shortest decimal form (`repr`); ties to even."""

@@ -65,8 +65,8 @@ class Loop:
         self._steps = _Steps(
             found, period_ms=_period_ms(recording, found), per_symbol=recording.header.market == "spot"
         )
-        gaps = max(1, len(recording.frames) - 1)
-        self._at_step = recording.span_ns + max(1, (recording.span_ns - recording.frames[0].at) // gaps)
+        played = recording.span_ns - recording.frames[0].at
+        self._at_step = played + max(1, played // max(1, len(recording.frames) - 1))
         self._templates = self._templates_of(found)
 
     @property
@@ -79,7 +79,7 @@ class Loop:
         if number == 0:
             yield from self._frames
             return
-        at_step = number * self._at_step - self._frames[0].at
+        at_step = number * self._at_step
         for at, connection, text, values, steps in self._templates:
             moved = tuple([value + number * step for value, step in zip(values, steps, strict=True)])
             yield Frame(Nanoseconds(at + at_step), connection, text % moved)

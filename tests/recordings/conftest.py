@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.recordings.format import Frame, Header, Recording, Writer, load
+from harness.recordings.generate import Profile, find_profile
+from harness.units import Nanoseconds
+
+HEADER = Header(
+    market="spot", streams=("btcusdt@trade",), start_ms=1_791_201_600_000, source="captured", title="a test"
+)
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "recordings" / "cryptofeed"
+
+Make = Callable[..., Recording]
+
+
+@pytest.fixture
+def header() -> Header:
+    return HEADER
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Writes bodies (or whole frames) as a recording and reads it again."""
+
+    def made(bodies: Iterable[bytes | Frame], *, header: Header = HEADER, name: str = "made.jsonl") -> Recording:
+        path = tmp_path / name
+        with Writer(path, header) as writer:
+            for number, body in enumerate(bodies):
+                writer.write(body if isinstance(body, Frame) else _frame(number, body))
+        return load(path)
+
+    return made
+
+
+def _frame(number: int, body: bytes) -> Frame:
+
+    return Frame(Nanoseconds(number * 1_000_000), "market", body)
+
+
+@pytest.fixture(scope="session")
+def short_profile() -> Profile:
+    """The shipped profile, but 21 seconds of it."""
+    return msgspec.structs.replace(find_profile("spot-20-symbols"), name="short", duration_ms=21_000)
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip(f"the recordings kept beside the checkout are not there: {SHARED.name} in ../shared/recordings")
+    return SHARED
