@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is gated, and how strictly."""
 
-    metrics: list[str] = ["messages_per_second", "cpu_us_per_message"]
+    metrics: tuple[str, ...] = ("messages_per_second", "cpu_us_per_message")
     margins: dict[str, float] = {}
     """By metric, where not the metric's own."""
     significance: float = 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,6 +18,9 @@ from harness.results.store import read_result
 if TYPE_CHECKING:
     from harness.gate import Decision
     from harness.stats.estimate import Estimate
+
+#: A log does not wrap: a table there may be wider than the 80 columns that a missing terminal stands for.
+_LOG_WIDTH = 140
 
 _ERRORS: dict[str, type[TickproofError]] = {
     "regression": RegressionFound,
@@ -64,7 +67,7 @@ def _show(decision: Decision, console: Console) -> None:
             metric = ", ".join((row.scenario, row.metric, *row.labels.values()))
             ratios = (_written(row.baseline), _written(row.head), _written(row.change))
             table.add_row(escape(row.arm), escape(metric), *ratios, str(row.outcome))
-        console.print(table)
+        console.print(table, width=None if console.is_terminal else _LOG_WIDTH)
     if decision.passed:
         console.print(f"pass: {'; '.join(decision.reasons)}", markup=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from harness.report.text import PlainTable
     from harness.results.model import Result
+
+#: A log does not wrap: a table there may be wider than the 80 columns that a missing terminal stands for.
+_LOG_WIDTH = 120
 
 _SIGNS = {"full": "●", "cross": "✗", "half": "◐", "open": "○"}
 
@@ -65,7 +68,7 @@ def show(result: Result, console: Console) -> None:
         console.print(f"  {reason}", markup=False)
     for table in short.tables:
         console.print()
-        console.print(_table(table))
+        console.print(_table(table), width=None if console.is_terminal else _LOG_WIDTH)
     if short.verdicts:
         console.print()
     for line in short.verdicts:
@@ -75,7 +78,10 @@ def show(result: Result, console: Console) -> None:
 def _table(plain: PlainTable) -> Table:
     table = Table(title=escape(plain.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for title, is_numeric in zip(plain.columns, plain.is_numeric, strict=True):
-        table.add_column(escape(title), justify="right" if is_numeric else "left", no_wrap=is_numeric)
+        table.add_column(escape(title), justify="right" if is_numeric else "left")
+    for column, cells in zip(table.columns, zip(*plain.rows, strict=True), strict=False):
+        if column.justify == "right":  # a number and its interval do not break
+            column.min_width = max(len(line) for lines in cells for line in lines)
     for row in plain.rows:
         table.add_row(*(escape("\n".join(lines)) for lines in row))
     return table

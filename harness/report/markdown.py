@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.report.context import Column, Item, Part, Report, Upgrade
 
 #: What would end a cell, open a tag or start a link.
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
+_SPECIAL = re.compile(r"([\\`*<>|~]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:]))")
 _BREAKS = re.compile(r"\s+")
 
 

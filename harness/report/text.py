@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.build import build
-from harness.report.context import Mark, Table
+from harness.report.context import Mark, Number, Table
 from harness.report.numbers import in_line
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainTable:
-    """A table of strings."""
+    """A table of strings; a cell is its lines, the first the most important."""
 
     title: str
     columns: tuple[str, ...]
     is_numeric: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[tuple[str, ...], ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class Summary:
     verdicts: tuple[VerdictLine, ...]
 
 
+_OUTPUT_COLUMNS = 5
 _SHOWN = ("improvements", "scenarios")
 _SHAPES: dict[str, Shape] = {"adopt": "full", "skip": "cross", "cannot tell": "half"}
 
@@ -79,16 +80,19 @@ def summary_of(report: Report) -> Summary:
 
 
 def _plain(table: Table) -> PlainTable:
+    # Counters would make a table of outputs too wide for a terminal.
+    columns = table.columns[:_OUTPUT_COLUMNS] if table.id.startswith("outputs") else table.columns
     return PlainTable(
         title=table.caption,
-        columns=tuple(f"{column.title}, {column.unit}" if column.unit else column.title for column in table.columns),
-        is_numeric=tuple(column.is_numeric for column in table.columns),
-        rows=tuple(tuple(_cell(cell) for cell in row) for row in table.rows),
+        columns=tuple(f"{column.title}, {column.unit}" if column.unit else column.title for column in columns),
+        is_numeric=tuple(column.is_numeric for column in columns),
+        rows=tuple(tuple(_cell(cell) for cell in row[: len(columns)]) for row in table.rows),
     )
 
 
-def _cell(item: Item) -> str:
-    """A cell with its note, except a verdict's: a terminal is narrow."""
-    text = in_line(item)
+def _cell(item: Item) -> tuple[str, ...]:
+    """Its text, interval and note as lines; a verdict without its note, since a terminal is narrow."""
+    if isinstance(item, Number):
+        return (item.text, item.interval, *([item.note] if item.note else []))
     note = "" if isinstance(item, Mark) else getattr(item, "note", "")
-    return f"{text}, {note}" if note else text
+    return (in_line(item), note) if note else (in_line(item),)
