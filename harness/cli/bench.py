@@ -18,10 +18,10 @@ from rich.console import Console
 
 from harness import report
 from harness.cli.progress import progress_of
+from harness.cli.report import show
 from harness.errors import ConfigError, ExitCode
 from harness.recordings import catalogue
 from harness.recordings.format import load
-from harness.report import text
 from harness.results.equality import equalities
 from harness.results.store import RESULT, RunFolder
 from harness.run.plan import arms_of
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from harness.results.model import Result
     from harness.run.scenario import Resolved
 
-DEFAULT_RECORDING = "spot-20-symbols"
-
 #: Seconds of one trial, seen on a two-core virtual machine: for the estimate of --dry-run only, never in a report.
 _TRIAL_SECONDS = {"flood": 4.0, "paced": 10.0, "codec": 3.0, "queries": 15.0}
 
@@ -42,7 +40,7 @@ def bench(
     profile: Annotated[str, typer.Option(help="smoke (equality only, no speed), quick, or full.")] = "quick",
     scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario; may be repeated.")] = None,
     stack: Annotated[list[str] | None, typer.Option(help="Only this stack and the reference; repeatable.")] = None,
-    recording: Annotated[str, typer.Option(help="Name of a shipped recording, or a file.")] = DEFAULT_RECORDING,
+    recording: Annotated[str, typer.Option(help="A shipped recording, or a file.")] = catalogue.DEFAULT_RECORDING,
     services: Annotated[str, typer.Option(help="auto, url, wheel, path, or docker.")] = "auto",
     blocks: Annotated[
         int | None, typer.Option(min=1, help="Blocks of every scenario, instead of the profile's.")
@@ -112,7 +110,7 @@ def _conclude(result: Result, folder: RunFolder, console: Console, *, as_json: b
     if as_json:
         print(json.dumps({"result": str(folder.path / RESULT), "report": str(page), "exit_code": int(status)}))
         return status
-    text.show(result, console)
+    show(result, console)
     if not result.run.complete:
         console.print(f"The run did not finish: {result.run.broken_by}. The trials so far are kept.", markup=False)
     console.print(f"\n{page}", markup=False)

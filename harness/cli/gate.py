@@ -67,7 +67,9 @@ def _show(decision: Decision, console: Console) -> None:
             metric = ", ".join((row.scenario, row.metric, *row.labels.values()))
             ratios = (_written(row.baseline), _written(row.head), _written(row.change))
             table.add_row(escape(row.arm), escape(metric), *ratios, str(row.outcome))
-        console.print(table, width=None if console.is_terminal else _LOG_WIDTH)
+        if not console.is_terminal:
+            console.width = max(console.width, _LOG_WIDTH)
+        console.print(table)
     if decision.passed:
         console.print(f"pass: {'; '.join(decision.reasons)}", markup=False)
 

@@ -63,12 +63,14 @@ def show(result: Result, console: Console) -> None:
     from harness.report.text import summary  # noqa: PLC0415 - as above
 
     short = summary(result)
+    if not console.is_terminal:
+        console.width = max(console.width, _LOG_WIDTH)
     console.print(f"\n{_SIGNS[short.shape]} {short.headline}", markup=False, style="bold")
     for reason in short.reasons:
         console.print(f"  {reason}", markup=False)
     for table in short.tables:
         console.print()
-        console.print(_table(table), width=None if console.is_terminal else _LOG_WIDTH)
+        console.print(_table(table))
     if short.verdicts:
         console.print()
     for line in short.verdicts:
