@@ -18,7 +18,8 @@ def _foreign(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):
-        return value.isoformat()
+        text = value.isoformat()
+        return f"{text[:-6]}Z" if text.endswith("+00:00") else text  # as msgspec writes UTC
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 

@@ -31,15 +31,29 @@ class Codec(Protocol):
 
     @property
     def engine(self) -> object:
-        """The library's own function or object that does the decoding: the proof of what is really in use."""
+        """The library's own function or object that does the decoding: the proof of what is really in use.
+
+        It, or the codec's own class, must come from the package that the entry point names.
+        """
         ...
 
     def loads(self, data: bytes) -> Any:
-        """The document as dict, list, str, int, float, bool or None. NaN and Infinity are malformed."""
+        """The document as dict, list, str, int, float, bool or None.
+
+        Integers from -2**63 to 2**64-1 and the nearest double of a number with a point or exponent; of equal keys the
+        last; at least 100 levels deep. NaN, Infinity, and UTF-8 that is none are malformed. Beyond that libraries
+        differ (larger numbers, lone surrogates, deeper nesting): an error of `errors` or an approximation, no more.
+        """
         ...
 
     def dumps(self, value: Any) -> bytes:
-        """Compact UTF-8; Decimal becomes a string, datetime ISO 8601. Raises ValueError or TypeError for the rest."""
+        """Compact UTF-8; Decimal becomes a string, datetime ISO 8601 with Z for UTC.
+
+        Equal documents give equal bytes with every codec, but for floats whose repr has an exponent (1e+16, 1e16).
+        Keys are strings. Never writes what `loads` refuses: NaN and infinities become null or raise ValueError. What
+        JSON has no word for raises ValueError or TypeError (RecursionError when it is too deep), except what a library
+        knows of its own, such as dates or dataclasses.
+        """
         ...
 
 
@@ -48,7 +62,10 @@ class TypedCodec(Codec, Protocol):
     """A codec that can decode straight into a type."""
 
     def decoder(self, shape: type[T]) -> Callable[[bytes], T]:
-        """A decoder for one msgspec-compatible type, lax about numbers in strings."""
+        """A decoder for one msgspec-compatible type: lax about numbers in strings, unknown fields passed over.
+
+        It raises one of `errors` or msgspec.ValidationError, and nothing else.
+        """
         ...
 
 
@@ -73,7 +90,7 @@ class Cache(Protocol):
     statistics: CacheStatistics
 
     async def open(self) -> str:
-        """Connect; returns what answered (`"Valkey 9.1.2"`), or an empty string when nothing did."""
+        """Connect; returns what answered (`"Valkey 9.1.2"`), or an empty string when nothing did; never raises."""
         ...
 
     async def get(self, key: str) -> bytes | None:
@@ -81,7 +98,7 @@ class Cache(Protocol):
         ...
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Store soon, without being waited for."""
+        """Store soon, without being waited for; a later `put` or `delete` of the key wins, also unflushed."""
         ...
 
     async def delete(self, *keys: str) -> None:
@@ -93,7 +110,7 @@ class Cache(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what was put and disconnect."""
+        """Finish what was put and disconnect; afterwards every `get` is a miss, and nothing raises."""
         ...
 
 
@@ -102,7 +119,7 @@ class Connection(Protocol):
 
     @property
     def engine(self) -> object:
-        """The library's own connection object: the proof of what is really in use."""
+        """The library's own connection object: the proof of what is really in use (see Codec.engine)."""
         ...
 
     async def send(self, data: bytes) -> None:
@@ -110,7 +127,7 @@ class Connection(Protocol):
         ...
 
     def pause(self) -> None:
-        """Stop reading: what the peer sends from now on waits in the socket (back-pressure)."""
+        """Stop reading: no callback until `resume`, and what the peer sends waits in the socket (back-pressure)."""
         ...
 
     def resume(self) -> None:
@@ -118,11 +135,14 @@ class Connection(Protocol):
         ...
 
     async def wait_closed(self) -> None:
-        """Return when the peer has closed in order; raises what broke the connection or the callback otherwise."""
+        """Return when the peer has closed in order (1000, 1001), all its frames having been pushed.
+
+        Raises ConnectionError for any other end, and what the callback raised.
+        """
         ...
 
     async def close(self) -> None:
-        """Close from our side."""
+        """Close from our side: no callback afterwards; raises nothing, `wait_closed` told it."""
         ...
 
 
@@ -130,5 +150,9 @@ class Transport(Protocol):
     """Opens WebSockets. Push: the callback is synchronous, so that a fast library pays no task switch a frame."""
 
     async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> Connection:
-        """Raises OSError when nobody answers, TimeoutError when nobody answers in time."""
+        """A connection without compression that answers the peer's pings; every frame is pushed as `bytes`, in order.
+
+        Raises OSError when nobody answers, TimeoutError when nobody answers in time, ConnectionError when the peer
+        refuses the handshake.
+        """
         ...

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from harness.backends.contracts import Codec, Connection
     from harness.backends.stack import Stack
 
+_HELD_BY = " in "
+
 
 def loop_in_use() -> str:
     """Class of the running loop, with its module."""
@@ -19,17 +21,26 @@ def loop_in_use() -> str:
 
 
 def codec_in_use(codec: Codec) -> str:
-    """Name and module of the function that decodes."""
+    """Name and module of the function that decodes, and the class that holds it where it is not one of ours."""
     engine = codec.engine
     owner = getattr(engine, "__self__", None)
     module = getattr(engine, "__module__", None) or type(owner).__module__
-    return f"{module}.{getattr(engine, '__qualname__', type(engine).__qualname__)}"
+    return f"{module}.{getattr(engine, '__qualname__', type(engine).__qualname__)}{_holder(codec)}"
 
 
 def transport_in_use(connection: Connection | None) -> str:
-    """Class of the library's own connection object, with its module."""
-    kind = type(connection.engine) if connection else type(None)
-    return f"{kind.__module__}.{kind.__qualname__}"
+    """Class of the library's own connection object, with its module, and the class that holds it as above."""
+    if connection is None:
+        return ""
+    kind = type(connection.engine)
+    return f"{kind.__module__}.{kind.__qualname__}{_holder(connection)}"
+
+
+def _holder(backend: object) -> str:
+    # A third party's package and the library that it wraps have names of their own; either may be the entry point's.
+    kind = type(backend)
+    ours = kind.__module__.startswith("harness.")
+    return "" if ours else f"{_HELD_BY}{kind.__module__}.{kind.__qualname__}"
 
 
 def discrepancies(stack: Stack, active: dict[str, str], *, cache_hits: int) -> list[str]:
@@ -42,7 +53,8 @@ def discrepancies(stack: Stack, active: dict[str, str], *, cache_hits: int) -> l
     for slot, name in stack.slots():
         if slot not in active or slot == "cache":
             continue
-        if active[slot].partition(".")[0] != registry().module_of(slot, name):
+        modules = {part.partition(".")[0] for part in active[slot].split(_HELD_BY)}
+        if registry().module_of(slot, name) not in modules:
             problems.append(f"{slot}: {name} was asked for, {active[slot] or 'nothing'} was in use")
     if "cache" in active:
         problems += _cache_problems(stack.cache, active["cache"], cache_hits)

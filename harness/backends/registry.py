@@ -58,14 +58,19 @@ class Registry:
         return tuple(name for known, name in self._entries if known == slot)
 
     def is_installed(self, slot: str, name: str) -> bool:
-        """Whether the package of a known backend is there; a third party's factory is taken to be."""
+        """Whether the package of a known backend is there; what a third party's own module needs is not asked."""
         module = self.module_of(slot, name)
-        return not module or module in sys.modules or util.find_spec(module) is not None
+        if not module or sys.modules.get(module) is not None:
+            return True
+        try:
+            return util.find_spec(module) is not None
+        except ModuleNotFoundError:  # the import blocker of a run in which the package is to be absent
+            return False
 
     def check_installed(self, slot: str, name: str) -> None:
         """Raises BackendNotInstalled, with the line that installs it, when its package is absent."""
         if not self.is_installed(slot, name):
-            raise _not_installed(slot, name)
+            raise self._not_installed(slot, name)
 
     def module_of(self, slot: str, name: str) -> str:
         """The module that the backend must be found running in; empty for one without a library of its own."""
@@ -78,7 +83,7 @@ class Registry:
         try:
             return entry.load()
         except ImportError as error:
-            raise _not_installed(slot, name) from error
+            raise self._not_installed(slot, name) from error
 
     def loop(self, name: str) -> LoopFactory:
         """The named loop's factory."""
@@ -101,17 +106,18 @@ class Registry:
         try:
             return factory(*arguments)
         except ImportError as error:
-            raise _not_installed(slot, name) from error
+            raise self._not_installed(slot, name) from error
+
+    def _not_installed(self, slot: str, name: str) -> BackendNotInstalled:
+        distribution = self._entry(slot, name).dist
+        package = distribution.name if distribution else f"'tickproof[{name}]'"
+        return BackendNotInstalled(slot, name, f"pip install {package}")
 
     def _entry(self, slot: str, name: str) -> EntryPoint:
         try:
             return self._entries[slot, name]
         except KeyError:
             raise UnknownName(f"{slot} backend", name, self.names(slot)) from None
-
-
-def _not_installed(slot: str, name: str) -> BackendNotInstalled:
-    return BackendNotInstalled(slot, name, f"pip install 'tickproof[{name}]'")
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,10 @@ class WebsocketsTransport:
 
     async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> WebsocketsConnection:
         """Open and read from now on. No compression, pings or proxy of our own: the peer pings."""
-        connection = await connect(url, compression=None, ping_interval=None, proxy=None, max_size=MAX_FRAME_BYTES)
+        try:
+            connection = await connect(url, compression=None, ping_interval=None, proxy=None, max_size=MAX_FRAME_BYTES)
+        except InvalidHandshake as error:
+            raise ConnectionError(f"the peer refused the WebSocket: {error}") from error
         return WebsocketsConnection(connection, on_frame)
 
 
@@ -44,9 +47,11 @@ class WebsocketsConnection:
         receive, on_frame, running = self._connection.recv, self._on_frame, self._running
         with contextlib.suppress(ConnectionClosedOK):
             while True:
+                frame = await receive(decode=False)
+                # Asked after the wait for a frame: it may have been paused meanwhile.
                 if not running.is_set():
                     await running.wait()
-                on_frame(await receive(decode=False))
+                on_frame(frame)
 
     async def send(self, data: bytes) -> None:
         """Send one text frame."""
@@ -68,8 +73,7 @@ class WebsocketsConnection:
             raise ConnectionError(f"the WebSocket broke off: {error}") from error
 
     async def close(self) -> None:
-        """Close and end the reading task."""
-        await self._connection.close()
+        """End the reading task and close; an error of the callback is `wait_closed`'s to tell."""
         self._reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
-            await self._reader
+        await asyncio.gather(self._reader, return_exceptions=True)
+        await self._connection.close()
