@@ -7,4 +7,5 @@ import sys
 from harness.replay.process import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.stdin.buffer, sys.stdout.buffer))
+    # Unbuffered: the interpreter cannot end while a thread holds the lock of a buffered stdin.
+    sys.exit(main(open(0, "rb", buffering=0, closefd=False), sys.stdout.buffer))  # noqa: SIM115 - a descriptor

@@ -43,7 +43,7 @@ class Serve(_Request, frozen=True, kw_only=True, tag="serve"):
     log: str | None = None
     """Where the send log of a paced serve goes; a second market connection's gets `.1` before the suffix."""
     wait_seconds: Positive = 60.0
-    """For the clients to come, and to close at the end."""
+    """For the clients to come."""
 
 
 class Ceiling(_Request, frozen=True, kw_only=True, tag="ceiling"):

@@ -13,7 +13,7 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
 _MAX_LINE_BYTES: Final = 64 * 1024
 
 
+class Lines(Protocol):
+    """Where requests come from; any binary file will do."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line with its newline; empty at the end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
     server: Server
@@ -53,7 +61,7 @@ class Replay:
         self._loaded: _Loaded | None = None
         self._given_up = threading.Event()
 
-    def run(self, requests: BinaryIO) -> None:
+    def run(self, requests: Lines) -> None:
         """Until `stop` or the end of the requests."""
         waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, args=(requests, waiting), name="replay-requests", daemon=True).start()
@@ -85,7 +93,7 @@ class Replay:
             self._loaded.server.close()
             self._loaded = None
 
-    def _listen(self, requests: BinaryIO, waiting: queue.SimpleQueue[bytes | None]) -> None:
+    def _listen(self, requests: Lines, waiting: queue.SimpleQueue[bytes | None]) -> None:
         while line := requests.readline(_MAX_LINE_BYTES):
             if not line.strip():
                 continue
@@ -237,7 +245,7 @@ def _done(played: Played) -> messages.Done:
     )
 
 
-def main(requests: BinaryIO, events: BinaryIO) -> int:
+def main(requests: Lines, events: BinaryIO) -> int:
     """The process: until `stop`, the end of its input, SIGTERM or Ctrl-C; returns its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:

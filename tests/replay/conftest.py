@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from harness.recordings.format import Frame
+from harness.recordings.format import Frame, Header, Writer
 from harness.replay.frames import Strips
 from harness.replay.player import Pace, Played
 from harness.replay.server import Server
@@ -20,6 +20,7 @@ from harness.units import Nanoseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+    from pathlib import Path
 
 # Other work shares the machine: how long an example takes says nothing.
 settings.register_profile("replay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -106,3 +107,20 @@ def serve(given_up: Event) -> Iterator[Callable[..., Future[Played]]]:
     yield begin
     given_up.set()
     pool.shutdown(wait=True, cancel_futures=True)
+
+
+@pytest.fixture
+def make_recording(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a recording of so many market frames."""
+
+    def make(count: int = 120, step_ns: int = 1_000_000) -> Path:
+        path = tmp_path / f"made-{count}.jsonl"
+        header = Header(
+            market="spot", streams=STREAMS, start_ms=1_700_000_000_000, source="generated", title="a test's own"
+        )
+        with Writer(path, header) as writer:
+            for frame in frames_of(count, step_ns):
+                writer.write(frame)
+        return path
+
+    return make

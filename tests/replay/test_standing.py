@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
+
+from harness.errors import ConfigError, PortTaken
+from harness.replay.frames import Strips
+from harness.replay.player import Pace
+from harness.replay.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.replay.tape import Tape
+
+
+@pytest.fixture
+def notices() -> SimpleQueue[str]:
+    return SimpleQueue()
+
+
+@pytest.fixture
+def standing(tape: Tape, notices: SimpleQueue[str]) -> Iterator[Standing]:
+    with Standing(Strips(tape), Pace(speed=20.0), host="127.0.0.1", port=0, notice=notices.put) as made:
+        yield made
+
+
+def test_each_client_gets_the_recording_from_its_start(standing: Standing, notices: SimpleQueue[str]) -> None:
+    url = f"{standing.url}/stream?streams=btcusdt@trade"
+    with connect(url, proxy=None) as first, connect(url, proxy=None) as second:
+        assert [json.loads(text)["data"]["n"] for text in first] == list(range(0, 120, 3))
+        assert [json.loads(text)["data"]["n"] for text in second] == list(range(0, 120, 3))
+    with connect(f"{standing.url}/ws-api/v3", proxy=None) as account:
+        account.send('{"id":1,"method":"userDataStream.subscribe"}')
+        assert len(list(account)) == 25
+    told = [notices.get(timeout=20) for _ in range(6)]
+    assert told.count("a client subscribed to 1 streams") == 2
+    assert told.count("a client got all of it: 40 frames") == 2
+    assert told.count("a client subscribed to account events") == 1
+
+
+def test_a_client_may_subscribe_bit_by_bit(make_tape: Callable[..., Tape], notices: SimpleQueue[str]) -> None:
+    strips = Strips(make_tape(200, 10_000_000))
+    with (
+        Standing(strips, Pace(speed=4.0), host="::1", port=0, notice=notices.put) as standing,
+        connect(f"{standing.url}/ws", proxy=None) as client,
+    ):
+        client.send('{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}')
+        seen = [client.recv(timeout=20) for _ in range(3)]
+        assert seen[0] == '{"result":null,"id":1}'
+        client.send('{"method":"UNSUBSCRIBE","params":["btcusdt@trade"],"id":2}')
+        while client.recv(timeout=20) != '{"result":null,"id":2}':
+            pass
+        client.send('{"method":"SUBSCRIBE","params":["ethusdt@bookTicker"],"id":3}')
+        later = [json.loads(text) for text in client]
+    assert later[0]["n"] % 3 == 0 if "n" in later[0] else later[0] == {"result": None, "id": 3}
+    assert {message["n"] % 3 for message in later[2:]} == {1}
+
+
+def test_a_client_that_leaves_is_told_of_and_the_next_is_served(tape: Tape, notices: SimpleQueue[str]) -> None:
+    with Standing(Strips(tape), Pace(speed=0.1), host="127.0.0.1", port=0, notice=notices.put) as standing:
+        for _ in range(2):
+            with connect(f"{standing.url}/ws/btcusdt@trade", proxy=None) as client:
+                client.recv(timeout=20)
+            assert notices.get(timeout=20) == "a client subscribed to 1 streams"
+            assert "the client of the market connection closed with 1000, after" in notices.get(timeout=20)
+
+
+def test_closing_cuts_clients_off(tape: Tape, notices: SimpleQueue[str]) -> None:
+    standing = Standing(Strips(tape), Pace(speed=0.001), host="127.0.0.1", port=0, notice=notices.put)
+    with connect(f"{standing.url}/ws/btcusdt@trade", proxy=None) as client:
+        client.recv(timeout=20)
+        standing.close()
+        with pytest.raises(Exception, match="close") as caught:
+            client.recv(timeout=20)
+        assert not isinstance(caught.value, ConnectionClosedOK)
+
+
+def test_a_taken_port_and_a_foreign_host_are_refused(standing: Standing, tape: Tape) -> None:
+    port = int(standing.url.rpartition(":")[2])
+    for host, error in (("127.0.0.1", PortTaken), ("10.0.0.1", ConfigError)):
+        with pytest.raises(error):
+            Standing(Strips(tape), Pace(speed=None), host=host, port=port, notice=print)
