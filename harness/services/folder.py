@@ -144,11 +144,14 @@ def _take(lock: int) -> bool:
 def _remove(path: Path) -> None:
     """The owner file last, so that a removal cut short is taken up by the next sweep."""
     with contextlib.suppress(FileNotFoundError):
-        for entry in path.iterdir():
-            if entry.name in {_OWNER_FILE, _LOCK_FILE}:
-                continue
+        for entry in _contents(path):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
+        if not _contents(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _contents(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.name not in {_OWNER_FILE, _LOCK_FILE}]

@@ -34,7 +34,7 @@ def control_segment(postmaster_pid: int) -> str | None:
 
 
 def clear(control: str | None, data_folder: Path) -> None:
-    """Remove what a dead PostgreSQL left in shared memory; does nothing after a proper stop."""
+    """Remove what a PostgreSQL left in shared memory that has died; does nothing after a proper stop."""
     if control is not None and _SEGMENT.fullmatch(control):
         _clear_posix(Path(control))
     _clear_system_v(data_folder / "postmaster.pid")
@@ -76,7 +76,8 @@ def _clear_system_v(postmaster_file: Path) -> None:
     except (OSError, ValueError, IndexError):
         return
     for row in rows:
-        # key shmid perms size cpid lpid nattch ...: ours only when key, id and creator agree and nobody is attached.
+        # key shmid perms size cpid lpid ...: ours only when key, id and creator agree. Children that have not noticed
+        # yet that the postmaster is dead stay attached; the segment goes with the last of them.
         fields = row.split()
-        if fields[:2] == [key, identifier] and fields[4] == lines[0].strip() and fields[6] == "0":
+        if fields[:2] == [key, identifier] and fields[4] == lines[0].strip():
             ctypes.CDLL(None).shmctl(int(identifier), _IPC_RMID, None)

@@ -14,6 +14,7 @@ from harness.errors import ServiceError
 from harness.redact import redact
 
 _ANSWER_SECONDS = 5.0
+_POLL_SECONDS = 0.5
 _POSTGRESQL = re.compile(r"^PostgreSQL \S+")
 #: Fields of `INFO server` by which a product names its own version. Forks also report a `redis_version`, that of the
 #: Redis they are compatible with (Valkey 9: 7.2.4), so theirs are asked first.
@@ -74,30 +75,38 @@ def redis_product(url: str) -> str:
         raise ServiceError(_silent("Redis", "REDIS_URL", url, error)) from None
 
 
-def redis_answers(port: int) -> bool:
-    """Whether a server on loopback answers a PING."""
+def redis_process(port: int) -> int | None:
+    """The process id of the server that answers on a port of loopback; None when none does."""
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_SECONDS) as connection,
+            socket.create_connection(("127.0.0.1", port), timeout=_POLL_SECONDS) as connection,
             connection.makefile("rwb") as stream,
         ):
-            return _call(stream, "PING") == "+PONG"
-    except (OSError, ValueError):
-        return False
+            return int(_fields(_call(stream, "INFO", "server"))["process_id"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _connect(parts: SplitResult) -> socket.socket:
     if parts.scheme == "unix":
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(_ANSWER_SECONDS)
-        connection.connect(unquote(parts.path))
-        return connection
+        return _open(socket.socket(socket.AF_UNIX), unquote(parts.path))
     if parts.scheme not in {"redis", "rediss"}:
         raise ValueError("the URL begins with none of redis://, rediss://, unix://")
     host = parts.hostname or "localhost"
     connection = socket.create_connection((host, parts.port or 6379), timeout=_ANSWER_SECONDS)
-    if parts.scheme == "rediss":
+    if parts.scheme == "redis":
+        return connection
+    with connection:  # handed over to the TLS socket, or closed when that is refused
         return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+
+
+def _open(connection: socket.socket, path: str) -> socket.socket:
+    connection.settimeout(_ANSWER_SECONDS)
+    try:
+        connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -116,11 +125,16 @@ def _ask_redis(stream: _Stream, parts: SplitResult, url: str) -> str:
 
 
 def _product_in(info: str) -> str:
-    fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    fields = _fields(info)
     for field, product in _VERSION_FIELDS:
         if field in fields:
-            return f"{product} {fields[field].strip()}"
+            return f"{product} {fields[field]}"
     return "Redis-compatible: a server that does not tell its version"
+
+
+def _fields(info: str) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return {name: value.strip() for name, value in pairs}
 
 
 def _call(stream: _Stream, *words: str) -> str:

@@ -95,14 +95,10 @@ def _docker(environ: Mapping[str, str]) -> Check:
 def docker_answers(environ: Mapping[str, str]) -> bool:
     """Whether a Docker engine answers a ping at DOCKER_HOST or the usual socket (Docker Engine API, GET /_ping)."""
     host = urlsplit(environ.get("DOCKER_HOST") or f"unix://{_DOCKER_SOCKET}")
+    local = host.scheme == "unix"
     try:
-        if host.scheme == "unix":
-            connection = socket.socket(socket.AF_UNIX)
-            address: str | tuple[str, int] = host.path
-        else:
-            connection = socket.socket()
-            address = (host.hostname or "localhost", host.port or 2375)
-        with connection:
+        address = host.path if local else (host.hostname or "localhost", host.port or 2375)
+        with socket.socket(socket.AF_UNIX if local else socket.AF_INET) as connection:
             connection.settimeout(_ANSWER_SECONDS)
             connection.connect(address)
             connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")

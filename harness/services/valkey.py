@@ -64,7 +64,8 @@ def _start(
     program = Program(title=f"{binaries.server.name}", process=process, log=log)
     try:
         folder.record(server_pid=process.pid)
-        program.wait_until(lambda: probe.redis_answers(port) or None, seconds=_START_SECONDS)
+        # Asked for its process: on a port that was taken meanwhile, another server may answer.
+        program.wait_until(lambda: probe.redis_process(port) == process.pid or None, seconds=_START_SECONDS)
     except BaseException:
         program.stop()
         raise
