@@ -104,7 +104,7 @@ def _ratios(chart: Ratios, width: float, *, is_narrow: bool) -> Figure:
 
 def _dots(axes: Axes, bars: Sequence[Bar], estimates: Sequence[Estimate | None], form: str) -> None:
     for row, (bar, estimate) in enumerate(zip(bars, estimates, strict=True)):
-        if estimate is None or not estimate.is_known:
+        if estimate is None or not estimate.is_known or not math.isfinite(estimate.high):
             continue
         color = _ACCENT if bar.stands_out else _MUTED
         axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=2.4, solid_capstyle="butt")

@@ -93,9 +93,17 @@ def _t_interval(values: NDArray[np.float64], level: float) -> Estimate:
 
 def _exp(logarithm: Estimate) -> Estimate:
     return Estimate(
-        point=math.exp(logarithm.point),
-        low=math.exp(logarithm.low),
-        high=math.exp(logarithm.high) if logarithm.high < math.inf else math.inf,
+        point=exp(logarithm.point),
+        low=exp(logarithm.low),
+        high=exp(logarithm.high),
         level=logarithm.level,
         n=logarithm.n,
     )
+
+
+def exp(logarithm: float) -> float:
+    """E to that power; infinite where a float cannot hold it."""
+    try:
+        return math.exp(logarithm)
+    except OverflowError:
+        return math.inf

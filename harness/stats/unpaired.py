@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from harness.stats.estimate import Estimate
-from harness.stats.paired import quantile_of_t
+from harness.stats.paired import exp, quantile_of_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,5 +69,4 @@ def _logs(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _estimate(point: float, half: float, level: float, n: int) -> Estimate:
-    high = math.exp(point + half) if half < math.inf else math.inf
-    return Estimate(point=math.exp(point), low=math.exp(point - half), high=high, level=level, n=n)
+    return Estimate(point=exp(point), low=exp(point - half), high=exp(point + half), level=level, n=n)
