@@ -20,7 +20,7 @@ from harness.bot.outbox import Outbox
 from harness.bot.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from harness.backends.contracts import Cache, Codec, Connection
     from harness.backends.stack import Stack
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 GC_POLICY = "gc.freeze() after start, thresholds 10000, 20, 20"
 _GC_THRESHOLDS = (10_000, 20, 20)
 
+#: After the market has closed, the account's last events are waited for this long.
+_ACCOUNT_GRACE_S = 5.0
 _SUBSCRIBE_ACCOUNT = b'{"id":"account","method":"userDataStream.subscribe"}'
 
 
@@ -119,22 +121,20 @@ class Bot:
 
     async def _trade(self) -> None:
         plan, transport = self._plan, registry().transport(self._plan.stack.transport)
-        account = None
-        if plan.account_url:
-            account = await transport.connect(plan.account_url, self._account.on_frame)
-            await account.send(_SUBSCRIBE_ACCOUNT)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
-        self._market_connection = await transport.connect(plan.market_url, self._probe.watch(self._desk.on_frame))
-        try:
-            await self._market_connection.wait_closed()
+        async with contextlib.AsyncExitStack() as connections:
+            account = None
+            if plan.account_url:
+                account = await transport.connect(plan.account_url, self._account.on_frame)
+                connections.push_async_callback(account.close)
+                await account.send(_SUBSCRIBE_ACCOUNT)
+            connections.enter_context(_quiet_collector())
+            market = await transport.connect(plan.market_url, self._probe.watch(self._desk.on_frame))
+            connections.push_async_callback(market.close)
+            self._market_connection = market
+            await market.wait_closed()
             if account:
-                await account.wait_closed()
-        finally:
-            await self._market_connection.close()
-            if account:
-                await account.close()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(account.wait_closed(), _ACCOUNT_GRACE_S)
 
     async def _poll(self, service: TradingDataService) -> None:
         if not self._plan.poll_hz:
@@ -172,6 +172,20 @@ class Bot:
             },
             trace=self._desk.digest.trace,
         )
+
+
+@contextlib.contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """The policy of the constants above for as long as there is trade, and what was before it afterwards."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -47,7 +47,7 @@ _SAVE = """
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     on conflict (trade_id) do update set
         exit_price = excluded.exit_price, fees = excluded.fees, pnl = excluded.pnl, status = excluded.status,
-        reason = excluded.reason, closed_at = excluded.closed_at
+        reason = excluded.reason, closed_at = excluded.closed_at, metadata = excluded.metadata
 """
 _COUNTS: dict[TradeFilter, str] = {
     "all": "select count(*) from trades",
@@ -133,7 +133,12 @@ class TradingDataService:
 
     async def _remembered(self, key: str) -> Any:
         cached = await self._cache.get(key) if self._cache else None
-        return None if cached is None else self._codec.loads(cached)
+        if cached is None:
+            return None
+        try:
+            return self._codec.loads(cached)
+        except self._codec.errors:  # somebody else wrote there: as good as a miss
+            return None
 
     def _remember(self, key: str, value: object) -> None:
         if self._cache:

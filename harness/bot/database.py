@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from harness.errors import ServiceError
 from harness.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from harness.backends.contracts import Codec
 
@@ -24,10 +25,13 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: jsonb's binary form is this byte and then the text (PostgreSQL source, jsonb_recv).
 _JSONB_VERSION = b"\x01"
 _TIMEOUT_S = 30.0
+_EXAMPLE = "postgresql://user:password@host:5432/database"
+#: What a server that is away, or says no, can make asyncpg raise; its InterfaceError is a lost connection too.
+_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 class Database(Protocol):
-    """What the data service asks for."""
+    """What the data service asks for. Raises ServiceError when the server fails, in mid-run too."""
 
     async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
         """The first row."""
@@ -45,8 +49,9 @@ class Database(Protocol):
 class PooledDatabase:
     """A pool of connections; taking one and giving it back costs a round trip besides the query's own."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], url: str) -> None:
         self._pool = pool
+        self._url = url
 
     @classmethod
     async def open(cls, url: str, schema: str, codec: Codec, *, size: int = 4) -> PooledDatabase:
@@ -58,24 +63,33 @@ class PooledDatabase:
 
         try:
             pool = await asyncpg.create_pool(url, min_size=size, max_size=size, init=prepare, **options)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        except _FAILURES as error:
             raise _no_answer(url, error) from error
-        return cls(pool)
+        return cls(pool, url)
 
     async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
         """The first row, by any free connection."""
-        row = await self._pool.fetchrow(sql, *arguments)
+        try:
+            row = await self._pool.fetchrow(sql, *arguments)
+        except _FAILURES as error:
+            raise _failed(self._url, error) from error
         return tuple(row) if row is not None else ()
 
     async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
         """All in one transaction."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            for sql, rows in statements:
-                await connection.executemany(sql, rows)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                for sql, rows in statements:
+                    await connection.executemany(sql, rows)
+        except _FAILURES as error:
+            raise _failed(self._url, error) from error
 
     async def execute(self, sql: str) -> None:
         """A statement that may stand in no transaction, such as VACUUM."""
-        await self._pool.execute(sql)
+        try:
+            await self._pool.execute(sql)
+        except _FAILURES as error:
+            raise _failed(self._url, error) from error
 
     async def close(self) -> None:
         """Wait for what is under way and disconnect."""
@@ -92,33 +106,32 @@ class PerCallDatabase:
 
     async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
         """The first row, by a connection that lives for this call."""
-        connection = await self._connect()
-        try:
+        async with self._connected() as connection:
             row = await connection.fetchrow(sql, *arguments)
             return tuple(row) if row is not None else ()
-        finally:
-            await connection.close()
 
     async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
         """All in one transaction on one connection."""
-        connection = await self._connect()
-        try:
-            async with connection.transaction():
-                for sql, rows in statements:
-                    await connection.executemany(sql, rows)
-        finally:
-            await connection.close()
+        async with self._connected() as connection, connection.transaction():
+            for sql, rows in statements:
+                await connection.executemany(sql, rows)
 
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         try:
             connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, **self._options)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        except _FAILURES as error:
             raise _no_answer(self._url, error) from error
-        await use_codec(connection, self._codec)
-        return connection
+        try:
+            await use_codec(connection, self._codec)
+            yield connection
+        except _FAILURES as error:
+            raise _failed(self._url, error) from error
+        finally:
+            await connection.close()
 
 
 async def create_schema(url: str, schema: str) -> None:
@@ -157,7 +170,7 @@ async def _run(url: str, sql: str) -> None:
             await connection.execute(sql)
         finally:
             await connection.close()
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except _FAILURES as error:
         raise _no_answer(url, error) from error
 
 
@@ -172,9 +185,31 @@ def _options(url: str, schema: str = "public") -> _Options:
         server_settings={"search_path": checked_schema(schema), "application_name": "tickproof"},
         timeout=_TIMEOUT_S,
         # On loopback TLS buys nothing, costs a round trip, and looks for certificates in the home folder.
-        ssl="disable" if urlsplit(url).hostname in _LOOPBACK else None,
+        ssl="disable" if _host_of(url) in _LOOPBACK else None,
     )
 
 
+def _host_of(url: str) -> str | None:
+    # Without an address asyncpg would try whatever the environment and the home folder suggest.
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ServiceError(f"no address of a PostgreSQL server: DATABASE_URL must read {_EXAMPLE}")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # whose text may hold a piece of the password
+        raise ServiceError(
+            f"DATABASE_URL cannot be read: it must be {_EXAMPLE}, with / : @ in a password written as %2F %3A %40"
+        ) from None
+    return parts.hostname
+
+
 def _no_answer(url: str, error: Exception) -> ServiceError:
-    return ServiceError(f"PostgreSQL at {redact(url)} does not answer: {redact(str(error)) or type(error).__name__}")
+    return ServiceError(f"PostgreSQL at {redact(url)} does not answer: {_words(error)}")
+
+
+def _failed(url: str, error: Exception) -> ServiceError:
+    return ServiceError(f"PostgreSQL at {redact(url)} failed: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    return redact(str(error)) or type(error).__name__

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class PriceFeed:
-    """Book tickers and trades: every one is a reason to decide. Mini tickers only pass by."""
+    """Book tickers and trades: every one that names a price is a reason to decide. Mini tickers only pass by."""
 
     def __init__(self, market: Market) -> None:
         self._market = market
@@ -43,14 +43,12 @@ class PriceFeed:
 
     def on_book_ticker(self, state: SymbolState, event: Event) -> bool:
         """New best prices."""
-        self._market.on_book_ticker(state, cast("BookTicker", event))
-        return True
+        return self._market.on_book_ticker(state, cast("BookTicker", event))
 
     def on_trade(self, state: SymbolState, event: Event) -> bool:
         """One or several trades at a price."""
         trade = cast("AggTrade | Trade", event)
-        self._market.on_trade(state, trade.price, buyer_is_maker=trade.buyer_is_maker)
-        return True
+        return self._market.on_trade(state, trade.price, buyer_is_maker=trade.buyer_is_maker)
 
     def on_mini_ticker(self, state: SymbolState, event: Event) -> bool:
         """A day's summary decides nothing."""
@@ -70,8 +68,7 @@ class KlineFeed:
 
     def on_kline(self, state: SymbolState, event: Event) -> bool:
         """An update of the current candle."""
-        self._market.on_kline(state, cast("Kline", event))
-        return True
+        return self._market.on_kline(state, cast("Kline", event))
 
 
 class DepthFeed:

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from harness.bot.settings import StrategySettings
     from harness.exchange.events import BookTicker, DepthUpdate, Kline
 
+#: No price is smaller: the finest tick on Binance's wire is 1e-8. With the bounds of the event records it keeps every
+#: feature finite.
+LEAST_PRICE = 1e-12
+
 
 class SymbolState:
     """One symbol. Plain attributes: they are touched for every frame."""
@@ -36,7 +40,7 @@ class SymbolState:
         """The symbol as the digest writes it."""
         self.observations = 0
         self.price = 0.0
-        """Middle of the book where there is a book ticker, else the last trade."""
+        """Middle of the book where there is a book ticker, else the last trade; 0 before the first."""
         self.bid = 0.0
         self.ask = 0.0
         self.fast = 0.0
@@ -62,6 +66,8 @@ class Market:
         self.symbols: dict[str, SymbolState] = {}
         self.time_ms = 0
         """The largest event time seen yet; 0 before the first. Neither receive time nor the wall clock enters."""
+        self.prices_ignored = 0
+        """Events that say nothing of the price: a book with an empty or a crossed side, a price of zero."""
         self._fast = 2.0 / (settings.fast + 1)
         self._slow = 2.0 / (settings.slow + 1)
 
@@ -72,26 +78,38 @@ class Market:
             state = self.symbols[symbol] = SymbolState(symbol)
         return state
 
-    def on_book_ticker(self, state: SymbolState, event: BookTicker) -> None:
-        """New best prices."""
+    def on_book_ticker(self, state: SymbolState, event: BookTicker) -> bool:
+        """New best prices; False, and the last whole book stays, when a side is empty or the two are crossed."""
         bid, ask = event.bid, event.ask
+        if not LEAST_PRICE <= bid <= ask:
+            self.prices_ignored += 1
+            return False
         state.bid, state.ask = bid, ask
         offered = event.bid_quantity + event.ask_quantity
         state.imbalance = (event.bid_quantity - event.ask_quantity) / offered if offered > 0 else 0.0
         middle = (bid + ask) * 0.5
-        state.spread = (ask - bid) / middle if middle > 0 else 0.0
+        state.spread = (ask - bid) / middle
         self._observe(state, middle)
+        return True
 
-    def on_trade(self, state: SymbolState, price: float, *, buyer_is_maker: bool) -> None:
-        """A trade; it moves the price only of a symbol without book ticker."""
+    def on_trade(self, state: SymbolState, price: float, *, buyer_is_maker: bool) -> bool:
+        """A trade; it moves the price only of a symbol without book ticker. False for one at no price."""
+        if not price >= LEAST_PRICE:
+            self.prices_ignored += 1
+            return False
         state.flow += ((-1.0 if buyer_is_maker else 1.0) - state.flow) * self._fast
         if state.bid == 0.0:
             self._observe(state, price)
+        return True
 
-    def on_kline(self, state: SymbolState, event: Kline) -> None:
-        """An update of the current candle."""
+    def on_kline(self, state: SymbolState, event: Kline) -> bool:
+        """An update of the current candle; False for one without prices."""
         candle = event.candle
-        state.trend = candle.close / candle.open - 1.0 if candle.open > 0 else 0.0
+        if not (candle.open >= LEAST_PRICE and candle.close >= LEAST_PRICE):
+            self.prices_ignored += 1
+            return False
+        state.trend = candle.close / candle.open - 1.0
+        return True
 
     def on_depth(self, state: SymbolState, event: DepthUpdate) -> None:
         """Levels stay as received; only the sequence is checked (BINANCE.md 5.1: U = u + 1; USD-M: pu = u)."""
@@ -101,8 +119,6 @@ class Market:
         state.depth_id = event.last_id
 
     def _observe(self, state: SymbolState, price: float) -> None:
-        if price <= 0.0:
-            return
         previous = state.price
         state.price = price
         state.observations += 1

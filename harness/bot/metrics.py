@@ -36,6 +36,7 @@ def count_all(
         "trades_closed": desk.ledger.trades_closed,
         "symbols": len(desk.market.symbols),
         "depth_gaps": sum(state.depth_gaps for state in desk.market.symbols.values()),
+        "prices_ignored": desk.market.prices_ignored,
         "account_events": account.counts.total(),
         "cache_hits": cache.hits,
         "cache_misses": cache.misses,

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from harness.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Span = Annotated[int, Meta(ge=1, le=1_000_000)]
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of the momentum strategy; thresholds are in units of the symbol's own volatility."""
 
-    fast: int = 8
+    fast: Span = 8
     """Span of the fast average, in price observations."""
-    slow: int = 40
+    slow: Span = 40
     """Span of the slow average."""
-    warm_up: int = 30
+    warm_up: Span = 30
     """Observations of a symbol before it is judged."""
     entry: float = 1.5
     """Enter above this momentum, in mean absolute moves."""
@@ -32,17 +37,17 @@ class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits, all in event time."""
 
-    notional: float = 1_000.0
+    notional: Annotated[float, Meta(gt=0.0, le=1e12)] = 1_000.0
     """Size of a position in the quote asset."""
-    maximum_open: int = 10
+    maximum_open: Count = 10
     """Positions open at once."""
-    cool_down_ms: int = 1_000
+    cool_down_ms: Count = 1_000
     """Pause of a symbol after it was closed."""
-    maximum_hold_ms: int = 15_000
+    maximum_hold_ms: Count = 15_000
     """A position is closed after this long."""
-    stop_loss: float = 0.004
+    stop_loss: Share = 0.004
     """Close when this share below the entry."""
-    take_profit: float = 0.004
+    take_profit: Annotated[float, Meta(ge=0.0)] = 0.004
     """Close when this share above the entry."""
 
 
@@ -51,7 +56,7 @@ class BotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     strategy: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
-    minimum_decisions: int = 20
+    minimum_decisions: Count = 20
     """Fewer decisions on a recording are an error: equality of nothing proves nothing."""
 
 

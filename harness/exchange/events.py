@@ -1,7 +1,9 @@
 """Binance's payloads as records (shapes: BINANCE.md sections 5 to 8; spot and USD-M, 2021 to 2026).
 
 Numbers that Binance writes as strings become floats; fields that nobody here needs are not kept, and unknown ones
-are no error. Bounds keep out what some JSON library would refuse: not finite, or beyond 64 bits.
+are no error. Bounds keep out what some JSON library would refuse (not finite, beyond 64 bits), and what no exchange
+means: a price below zero, a time in another millennium. Such a frame is malformed on every stack. Zero is no error:
+Binance writes it where there is nothing, such as the price of an empty side of the book.
 """
 
 from __future__ import annotations
@@ -11,11 +13,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, field
 
-_LARGEST = 1.7976931348623157e308
-Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+#: Larger than any price, quantity or balance that is traded, small enough that sums and quotients of them stay finite.
+LARGEST = 1e18
+Amount = Annotated[float, Meta(ge=0.0, le=LARGEST)]
+"""A price or a quantity; 0 for none."""
+SignedAmount = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Milliseconds = Annotated[int, Meta(ge=0, le=32_503_680_000_000)]
+"""Since 1970 and before the year 3000; 0 for none. A connection that sends microseconds is refused by this."""
 Levels = list[Any]
-"""`[[price, quantity], ...]` as received: text until a book asks for numbers."""
+"""`[[price, quantity], ...]` as received: text until a book asks for numbers, and checks them then."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -27,32 +34,32 @@ class BookTicker(Event, frozen=True, gc=False):
 
     symbol: str = field(name="s")
     update_id: Integer = field(name="u")
-    bid: Number = field(name="b")
-    bid_quantity: Number = field(name="B")
-    ask: Number = field(name="a")
-    ask_quantity: Number = field(name="A")
-    event_time: Integer = field(name="E", default=0)
+    bid: Amount = field(name="b")
+    bid_quantity: Amount = field(name="B")
+    ask: Amount = field(name="a")
+    ask_quantity: Amount = field(name="A")
+    event_time: Milliseconds = field(name="E", default=0)
 
 
 class AggTrade(Event, frozen=True, gc=False):
     """Trades of one taker order at one price."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
     trade_id: Integer = field(name="a")
-    price: Number = field(name="p")
-    quantity: Number = field(name="q")
+    price: Amount = field(name="p")
+    quantity: Amount = field(name="q")
     buyer_is_maker: bool = field(name="m")
 
 
 class Trade(Event, frozen=True, gc=False):
     """A single trade."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
     trade_id: Integer = field(name="t")
-    price: Number = field(name="p")
-    quantity: Number = field(name="q")
+    price: Amount = field(name="p")
+    quantity: Amount = field(name="q")
     buyer_is_maker: bool = field(name="m")
 
 
@@ -62,11 +69,11 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     open_time: Integer = field(name="t")
     close_time: Integer = field(name="T")
     interval: str = field(name="i")
-    open: Number = field(name="o")
-    close: Number = field(name="c")
-    high: Number = field(name="h")
-    low: Number = field(name="l")
-    volume: Number = field(name="v")
+    open: Amount = field(name="o")
+    close: Amount = field(name="c")
+    high: Amount = field(name="h")
+    low: Amount = field(name="l")
+    volume: Amount = field(name="v")
     trades: Integer = field(name="n")
     is_closed: bool = field(name="x")
 
@@ -74,7 +81,7 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
 class Kline(Event, frozen=True, gc=False):
     """An update of a candle."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
     candle: Candle = field(name="k")
 
@@ -82,19 +89,19 @@ class Kline(Event, frozen=True, gc=False):
 class MiniTicker(Event, frozen=True, gc=False):
     """The last 24 hours in five numbers."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
-    close: Number = field(name="c")
-    open: Number = field(name="o")
-    high: Number = field(name="h")
-    low: Number = field(name="l")
-    volume: Number = field(name="v")
+    close: Amount = field(name="c")
+    open: Amount = field(name="o")
+    high: Amount = field(name="h")
+    low: Amount = field(name="l")
+    volume: Amount = field(name="v")
 
 
 class DepthUpdate(Event, frozen=True, gc=False):
     """Changed levels of the book. `previous_id` (pu) is USD-M's and 0 on spot."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
     first_id: Integer = field(name="U")
     last_id: Integer = field(name="u")
@@ -106,40 +113,40 @@ class DepthUpdate(Event, frozen=True, gc=False):
 class ExecutionReport(Event, frozen=True, gc=False):
     """What became of an order on spot."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
     client_order_id: str = field(name="c")
     side: str = field(name="S")
     execution: str = field(name="x")
     status: str = field(name="X")
     order_id: Integer = field(name="i")
-    quantity: Number = field(name="q")
-    filled: Number = field(name="z")
-    last_quantity: Number = field(name="l")
-    last_price: Number = field(name="L")
+    quantity: Amount = field(name="q")
+    filled: Amount = field(name="z")
+    last_quantity: Amount = field(name="l")
+    last_price: Amount = field(name="L")
 
 
 class Balance(msgspec.Struct, frozen=True, gc=False):
     """One asset of the account."""
 
     asset: str = field(name="a")
-    free: Number = field(name="f")
-    locked: Number = field(name="l")
+    free: Amount = field(name="f")
+    locked: Amount = field(name="l")
 
 
 class AccountPosition(Event, frozen=True, gc=False):
     """Assets whose balance may have changed."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     balances: list[Balance] = field(name="B")
 
 
 class BalanceUpdate(Event, frozen=True, gc=False):
     """A deposit, withdrawal or transfer; the change is signed."""
 
-    event_time: Integer = field(name="E")
+    event_time: Milliseconds = field(name="E")
     asset: str = field(name="a")
-    change: Number = field(name="d")
+    change: SignedAmount = field(name="d")
 
 
 #: Market payloads by the kind of stream that carries them.
