@@ -63,7 +63,9 @@ _LONGEST_LABEL = 40
 _LETTER_POINTS = 12.0
 
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
-_FONT = re.compile(r"font: (?P<size>[\d.]+)px 'DejaVu Sans'(, [^;\"]*)?")
+#: The family is the page's: matplotlib writes it as a property of its own, or, in its earlier releases, in `font`.
+_FAMILY = re.compile(r"(?P<before>style=\"[^\"]*?)font-family: [^;\"]*;? ?")
+_FONT = re.compile(r"(?P<before>style=\"[^\"]*?)font: (?P<size>[\d.]+px) [^;\"]*")
 _IDENTIFIED = re.compile(r"(?P<before>\bid=\"|xlink:href=\"#|url\(#)(?P<id>[^\")]+)")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u024f\u2010-\u2027]")
 
@@ -190,7 +192,7 @@ def _themed(text: str, picture: Picture, prefix: str) -> str:
     text = _METADATA.sub("", text[text.index("<svg") :]).strip()
     for stand_in, color in _THEMED.items():
         text = text.replace(stand_in, color)
-    text = _FONT.sub(r"font-size: \g<size>px", text)
+    text = _FONT.sub(r"\g<before>font-size: \g<size>", _FAMILY.sub(r"\g<before>", text))
     text = _IDENTIFIED.sub(rf"\g<before>{prefix}-\g<id>", text)
     head, _, body = text.partition(">")
     box = re.search(r'viewBox="([^"]+)"', head)
