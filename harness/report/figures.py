@@ -12,14 +12,15 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from harness.report import numbers
 from harness.report.context import Ratios
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
-    from harness.report.context import Bar, Line, Percentiles, Picture
+    from harness.report.context import Bar, Item, Line, Percentiles, Picture
     from harness.stats.estimate import Estimate
 
 # Stand-ins that no chart uses otherwise; they become the page's own colours.
@@ -93,10 +94,10 @@ def _ratios(chart: Ratios, width: float, *, is_narrow: bool) -> Figure:
     shape: tuple[int, int] = (2, 1) if is_narrow else (1, 2)
     axes = figure.subplots(*shape, sharey=not is_narrow)
     left, right = axes[0], axes[1]
-    _dots(left, chart.bars, [bar.ratio for bar in chart.bars], "{:.2f}x")
+    _dots(left, chart.bars, [bar.ratio for bar in chart.bars], numbers.ratio)
     left.axvline(1, color=_INK, linewidth=1, zorder=1)
     left.set_xlabel(chart.ratio_title)
-    _dots(right, chart.bars, [bar.level for bar in chart.bars], "{:,.0f}")
+    _dots(right, chart.bars, [bar.level for bar in chart.bars], numbers.level)
     right.set_xlabel(chart.level_title)
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     if not is_narrow:
@@ -104,16 +105,17 @@ def _ratios(chart: Ratios, width: float, *, is_narrow: bool) -> Figure:
     return figure
 
 
-def _dots(axes: Axes, bars: Sequence[Bar], estimates: Sequence[Estimate | None], form: str) -> None:
+def _dots(
+    axes: Axes, bars: Sequence[Bar], estimates: Sequence[Estimate | None], write: Callable[[Estimate], Item]
+) -> None:
     for row, (bar, estimate) in enumerate(zip(bars, estimates, strict=True)):
         if estimate is None or not estimate.is_known or not math.isfinite(estimate.high):
             continue
         color = _ACCENT if bar.stands_out else _MUTED
         axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=2.4, solid_capstyle="butt")
         axes.plot([estimate.point], [row], "o", color=color, markersize=6, markeredgecolor=_PAPER, markeredgewidth=0.8)
-        axes.annotate(
-            form.format(estimate.point), (estimate.high, row), (7, 0), textcoords="offset points", va="center", size=8.5
-        )
+        text = numbers.in_line(write(estimate)).partition(" [")[0]
+        axes.annotate(text, (estimate.high, row), (7, 0), textcoords="offset points", va="center", size=8.5)
     axes.set_yticks(range(len(bars)), [clean(bar.label) for bar in bars])
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.tick_params(length=0)

@@ -73,7 +73,9 @@ def _redis(evidence: Evidence) -> Upgrade:
         name="Redis cache",
         change="none to redis",
         decision=decision,
-        number=_slowest_gain(found[cell] for cell in at_main),
+        number=Absent(reason="outputs differ")
+        if any(evidence.differs(QUERIES, arm) for arm in (AFTER, AFTER_REDIS))
+        else _slowest_gain(found[cell] for cell in at_main),
         metric="query time, hits and misses as a TTL of 5 s makes them; the least improved of the four queries",
         condition=f"at {in_words(corner.items())}" if corner else "no corner of the query grid was measured",
         details=(*why, *_where_improved(outcomes), *_told("message throughput with the cache in use", price)),
