@@ -20,9 +20,9 @@ from harness.run.checks import problems_of
 from harness.run.divergence import explain
 from harness.run.facts import recording_facts
 from harness.run.plan import arms_of, order_of
-from harness.run.scenario import Flood, Paced
+from harness.run.scenario import CodecBench, Flood, Paced
 from harness.run.stages import Finished, ReplayStage, Surroundings, open_stage
-from harness.services.opening import open_services
+from harness.services.opening import KINDS, open_services
 from harness.spawn import split_cores
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.run.scenario import Profile, Resolved
     from harness.run.stages import Stage
     from harness.services.opening import Services
+    from harness.services.server import Kind
 
 #: So many failed trials in a row are no accident: the rest of the run would fail too.
 FAILURES_IN_A_ROW = 4
@@ -105,9 +106,11 @@ class Runner:
     def _run_all(self) -> None:
         worker_cores, other_cores = split_cores()
         with ExitStack() as stack:
-            self._progress.note("starting PostgreSQL and a Redis-compatible server")
+            want: tuple[Kind, ...] = KINDS if self._wants_services() else ()
+            if want:
+                self._progress.note("starting PostgreSQL and a Redis-compatible server")
             services = stack.enter_context(
-                open_services(self._choice.services, environ=self._environ, cores=other_cores)
+                open_services(self._choice.services, environ=self._environ, want=want, cores=other_cores)
             )
             self._environment = self._facts(services, pinned=bool(worker_cores))
             around = Surroundings(
@@ -120,6 +123,9 @@ class Runner:
             )
             for resolved in self._choice.scenarios:
                 self._run_scenario(resolved, around)
+
+    def _wants_services(self) -> bool:
+        return not all(isinstance(resolved.scenario, CodecBench) for resolved in self._choice.scenarios)
 
     def _run_scenario(self, resolved: Resolved, around: Surroundings) -> None:
         with open_stage(resolved, around) as stage:
