@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 #: prctl(2): deliver a signal to this process when the thread that created it ends.
@@ -47,19 +47,46 @@ def spawn(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("spawn from the main thread: the parent-death signal follows the thread, not the process")
-    return subprocess.Popen(
-        [str(part) for part in argv],
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=dict(env) if env is not None else None,
-        cwd=cwd,
-        user=user,
-        group=user,
-        extra_groups=[] if user is not None else None,
-        start_new_session=True,
-        preexec_fn=_child_set_up(tuple(cores)) if _ON_LINUX else None,  # noqa: PLW1509 - two system calls, no locks
-    )
+    with _interrupts_put_off() as heard:
+        process = subprocess.Popen(
+            [str(part) for part in argv],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            user=user,
+            group=user,
+            extra_groups=[] if user is not None else None,
+            start_new_session=True,
+            preexec_fn=_child_set_up(tuple(cores)) if _ON_LINUX else None,  # noqa: PLW1509 - two system calls, no locks
+        )
+    try:
+        for number in heard[:1]:
+            signal.raise_signal(number)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+@contextlib.contextmanager
+def _interrupts_put_off() -> Iterator[list[int]]:
+    """Hold back Ctrl-C and SIGTERM where they have handlers; yields the signals that came meanwhile.
+
+    CPython calls hooks around a fork and ignores what they raise: a KeyboardInterrupt born in one of them is lost.
+    """
+    heard: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = [number for number, handler in handlers.items() if callable(handler)]
+    for number in ours:
+        signal.signal(number, lambda caught, _: heard.append(caught))
+    try:
+        yield heard
+    finally:
+        for number in ours:
+            signal.signal(number, handlers[number])
 
 
 def _child_set_up(cores: tuple[int, ...]) -> Callable[[], None]:
