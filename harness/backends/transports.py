@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The largest frame taken. Binance's are below 50 kB; the bound keeps a hostile peer from filling the memory.
 MAX_FRAME_BYTES = 8 * 1024 * 1024
+#: A peer that does not answer our close is left after this long.
+CLOSE_TIMEOUT_S = 2.0
 
 
 class WebsocketsTransport:
@@ -22,7 +24,14 @@ class WebsocketsTransport:
     async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> WebsocketsConnection:
         """Open and read from now on. No compression, pings or proxy of our own: the peer pings."""
         try:
-            connection = await connect(url, compression=None, ping_interval=None, proxy=None, max_size=MAX_FRAME_BYTES)
+            connection = await connect(
+                url,
+                compression=None,
+                ping_interval=None,
+                proxy=None,
+                max_size=MAX_FRAME_BYTES,
+                close_timeout=CLOSE_TIMEOUT_S,
+            )
         except InvalidHandshake as error:
             raise ConnectionError(f"the peer refused the WebSocket: {error}") from error
         return WebsocketsConnection(connection, on_frame)
@@ -76,4 +85,12 @@ class WebsocketsConnection:
         """End the reading task and close; an error of the callback is `wait_closed`'s to tell."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
+        # What was not read stands before the peer's own close frame: unread, it would hold us for the whole time-out.
+        unread = asyncio.get_running_loop().create_task(self._discard())
         await self._connection.close()
+        await unread
+
+    async def _discard(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._connection.recv(decode=False)
