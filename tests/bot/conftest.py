@@ -1,0 +1,148 @@
+"""The three codecs, real and made-up traffic, and a bot's desk for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+
+from harness.backends.registry import registry
+from harness.bot.desk import Desk
+from harness.bot.settings import BotSettings
+from harness.bot.wire import Wire
+from harness.recordings.catalogue import DEFAULT_RECORDING, find
+from harness.recordings.format import load
+from harness.recordings.importers import import_raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from harness.bot.ledger import TradeRecord
+    from harness.exchange.filters import SymbolFilters
+    from harness.recordings.format import Recording
+
+# Other work shares the machine: how long an example takes says nothing.
+settings.register_profile("bot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bot")
+
+CODECS = ("json", "orjson", "msgspec")
+#: Holds REST bodies only, and so nothing to replay.
+WITHOUT_FRAMES = "spot-depth-snapshots"
+
+
+def installed_codecs() -> list[str]:
+    """json is in the standard library and msgspec is required; orjson may be absent."""
+    return [name for name in CODECS if registry().is_installed("codec", name)]
+
+
+@pytest.fixture(params=CODECS)
+def codec_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name not in installed_codecs():
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def exact(value: Any) -> Any:
+    """The value with every float as its exact bits: 0.0 and -0.0 differ, and so do the last digits."""
+    if isinstance(value, msgspec.Struct):
+        return (type(value).__name__, *(exact(field) for field in msgspec.structs.astuple(value)))
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [exact(item) for item in value]
+    return value
+
+
+def views(read: str, frames: Iterable[bytes]) -> dict[str, tuple[list[Any], dict[str, int]]]:
+    """For each codec, what a new Wire makes of the frames, to the last bit, and what it counts."""
+    seen = {}
+    batch = list(frames)
+    for name in installed_codecs():
+        wire = Wire(registry().codec(name))
+        take = getattr(wire, read)
+        seen[name] = ([exact(take(frame)) for frame in batch], dict(wire.counts))
+    return seen
+
+
+@pytest.fixture(scope="session")
+def same_on_all_codecs() -> Callable[..., tuple[list[Any], dict[str, int]]]:
+    """Asserts that all codecs see the same in the frames, and returns it: events (exact) and counts."""
+
+    def compared(frames: Iterable[bytes], *, read: str = "market_message") -> tuple[list[Any], dict[str, int]]:
+        seen = views(read, frames)
+        first, *others = seen
+        for other in others:
+            assert seen[other] == seen[first], f"{other} and {first} see different things"
+        return seen[first]
+
+    return compared
+
+
+class Traded:
+    """A desk and what it wanted saved."""
+
+    def __init__(
+        self, codec: str, settings: BotSettings, filters: dict[str, SymbolFilters], *, trace: bool = False
+    ) -> None:
+        self.saved: list[TradeRecord] = []
+        self.wire = Wire(registry().codec(codec))
+        self.desk = Desk(self.wire, settings, filters, self.saved.append, trace=trace)
+
+    def after(self, frames: Iterable[bytes]) -> Traded:
+        for frame in frames:
+            self.desk.on_frame(frame)
+        return self
+
+
+@pytest.fixture(scope="session")
+def trade_on() -> Callable[..., Traded]:
+    """Runs a desk over frames; `finish` it yourself."""
+
+    def run(
+        frames: Iterable[bytes],
+        *,
+        codec: str = "msgspec",
+        settings: BotSettings | None = None,
+        filters: dict[str, SymbolFilters] | None = None,
+        trace: bool = False,
+    ) -> Traded:
+        return Traded(codec, settings or BotSettings(), filters or {}, trace=trace).after(frames)
+
+    return run
+
+
+def market_frames(recording: Recording) -> list[bytes]:
+    return [frame.body for frame in recording.frames if frame.connection == "market"]
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Recording:
+    return load(find(DEFAULT_RECORDING))
+
+
+@pytest.fixture(scope="session")
+def shipped_frames(shipped: Recording) -> list[bytes]:
+    return market_frames(shipped)
+
+
+@pytest.fixture(scope="session")
+def real_recordings(shared_recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
+    """Every recording with frames that is kept beside the checkout, by name."""
+    folder = tmp_path_factory.mktemp("real")
+    imported = {}
+    for source in sorted((shared_recordings / "cryptofeed").glob("*.raw")):
+        if source.stem != WITHOUT_FRAMES:
+            target = folder / f"{source.stem}.jsonl"
+            import_raw(source, target)
+            imported[source.stem] = load(target)
+    assert len(imported) == 5
+    return imported
+
+
+@pytest.fixture(scope="session")
+def real_frames(real_recordings: dict[str, Recording]) -> dict[str, list[bytes]]:
+    return {name: market_frames(recording) for name, recording in real_recordings.items()}
