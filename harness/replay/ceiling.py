@@ -115,7 +115,7 @@ def _draining(order: Order, cores: Sequence[int]) -> Iterator[subprocess.Popen[b
     child = spawn.spawn(
         [sys.executable, "-m", "harness.replay.drain"],
         cores=cores,
-        env=dict(os.environ),
+        env=spawn.python_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import subprocess
 import sys
@@ -68,7 +67,7 @@ class ReplayProcess:
         process = spawn.spawn(
             [sys.executable, "-m", "harness.replay"],
             cores=cores,
-            env=dict(os.environ),
+            env=spawn.python_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
