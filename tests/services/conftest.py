@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -61,15 +62,17 @@ def services(
 
 
 @pytest.fixture
-def temporary_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder of this test only, so that sweeping sees nobody else's; a server's user may enter it."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder == Path(tempfile.gettempdir()):
-            break
-        folder.chmod(0o755)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("harness.services.folder._parents", lambda: [tmp_path])
-    return tmp_path
+def temporary_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of this test only, so that sweeping sees nobody else's.
+
+    Not pytest's `tmp_path`: a server's user may enter this one, and no other pytest closes it meanwhile.
+    """
+    place = Path(tempfile.mkdtemp(prefix="services-test-"))
+    place.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    monkeypatch.setattr("harness.services.folder._parents", lambda: [place])
+    yield place
+    shutil.rmtree(place)
 
 
 @pytest.fixture(scope="session")
