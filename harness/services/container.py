@@ -102,7 +102,9 @@ def _new_container(name: str, image: _Image, environ: Mapping[str, str], cores: 
         # Inside a container testcontainers would take the engine for one on a bridge that we can reach.
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
     with _told(name):
-        container = DockerContainer(name, env=dict(image.environment), command=list(image.command))
+        # Any: an installed testcontainers is typed more narrowly than what it passes on to the engine.
+        container: Any = DockerContainer(name, env=dict(image.environment))
+        container.with_command(list(image.command))
         client = container.get_docker_client()
         if "TESTCONTAINERS_RYUK_DISABLED" not in environ:
             testcontainers_config.ryuk_disabled = not _has_image(client.client, testcontainers_config.ryuk_image)

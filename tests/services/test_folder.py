@@ -80,7 +80,8 @@ def test_a_sweep_leaves_a_folder_whose_owner_runs_though_its_lock_is_free(tempor
     assert sweep() == []
 
 
-def test_a_sweep_leaves_a_folder_whose_lock_is_held(temporary_place: Path) -> None:
+@pytest.mark.usefixtures("temporary_place")
+def test_a_sweep_leaves_a_folder_whose_lock_is_held() -> None:
     with OwnedFolder() as folder:
         # As from another container: the pid in the owner file means nothing here.
         owner = {"owner": {"pid": os.getpid(), "start_mark": "elsewhere"}}
