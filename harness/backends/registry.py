@@ -86,7 +86,8 @@ class Registry:
             raise self._not_installed(slot, name) from error
 
     def loop(self, name: str) -> LoopFactory:
-        """The named loop's factory."""
+        """The named loop's factory; raises BackendNotInstalled now, not when the loop is made."""
+        self.check_installed("loop", name)
         return cast("LoopFactory", self.factory("loop", name))
 
     def codec(self, name: str) -> Codec:
