@@ -30,10 +30,10 @@ _FILL = """
     select 'T' || n, 'S' || n % 20, 1 + n % 7, 100 + n % 13, case when n % 10 > 0 then 100 + n % 17 end, 0.1,
            case when n % 10 > 0 then n % 17 - n % 13 end, case when n % 10 > 0 then 'closed' else 'open' end,
            case when n % 10 > 0 then 'reversal' end,
-           $2::timestamptz + (n * 7919 % $1) * ($3::interval / $1),
-           case when n % 10 > 0 then $2::timestamptz + (n * 7919 % $1) * ($3::interval / $1) end,
+           $2::timestamptz + (n * 7919 % $1::bigint) * ($3::interval / $1::bigint),
+           case when n % 10 > 0 then $2::timestamptz + (n * 7919 % $1::bigint) * ($3::interval / $1::bigint) end,
            jsonb_build_object('features', jsonb_build_object('momentum', n % 5))
-    from generate_series(1, $1::int) as n
+    from generate_series(1, $1::bigint) as n
 """
 
 
