@@ -26,7 +26,8 @@ class FillRules:
 def fill(order: Order, best_opposite: float, filters: SymbolFilters, rules: FillRules) -> Fill:
     """The whole order at the best opposite price, made worse by the slippage and rounded to the tick.
 
-    A buyer never pays less and a seller never gets more than the best opposite price.
+    A buyer never pays less and a seller never gets more than the best opposite price, save that a price is at least
+    one tick.
     """
     direction = 1 if order.side is Side.BUY else -1
     price = Decimal(repr(best_opposite)) * (1 + direction * rules.slippage)

@@ -78,8 +78,11 @@ class StampProbe:
 def pass_edges(*, frames: int, warm_up: int, passes: int) -> list[int]:
     """Frame counts at which to read the clocks: after the warm-up, then after each of equal passes.
 
-    Raises ValueError when there are too few frames for a pass of at least one each.
+    Raises ValueError when there are too few frames for a pass of at least one each, and for a warm-up of none: the
+    first clock is read after a frame.
     """
+    if warm_up < 1 or passes < 1:
+        raise ValueError(f"a warm-up of {warm_up} frames and {passes} passes: at least one of each is needed")
     length = (frames - warm_up) // passes
     if length < 1:
         raise ValueError(f"{frames} frames are too few for {passes} passes after a warm-up of {warm_up}")

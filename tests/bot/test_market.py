@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.bot.market import LEAST_PRICE, Market
+from harness.bot.settings import StrategySettings
+from harness.exchange.events import LARGEST, BookTicker, Candle, DepthUpdate, Kline
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market(StrategySettings(fast=3, slow=7))
+
+
+def ticker(bid: float, ask: float, bid_quantity: float = 1.0, ask_quantity: float = 1.0) -> BookTicker:
+    return BookTicker(symbol="AAA", update_id=1, bid=bid, bid_quantity=bid_quantity, ask=ask, ask_quantity=ask_quantity)
+
+
+def update(first: int, last: int, previous: int = 0) -> DepthUpdate:
+    return DepthUpdate(event_time=1, symbol="AAA", first_id=first, last_id=last, bids=[], asks=[], previous_id=previous)
+
+
+def kline(opened: float, closed: float) -> Kline:
+    candle = Candle(
+        open_time=0,
+        close_time=1,
+        interval="1m",
+        open=opened,
+        close=closed,
+        high=1.0,
+        low=1.0,
+        volume=1.0,
+        trades=1,
+        is_closed=False,
+    )
+    return Kline(event_time=1, symbol="AAA", candle=candle)
+
+
+def test_a_symbol_has_one_state_from_its_first_mention(market: Market) -> None:
+    state = market.state("AAA")
+    assert market.state("AAA") is state
+    assert market.symbols == {"AAA": state}
+    assert state.tag == b"AAA"
+    assert market.state("币安").tag == "币安".encode()
+
+
+def test_the_first_book_sets_both_averages(market: Market) -> None:
+    state = market.state("AAA")
+    assert market.on_book_ticker(state, ticker(99.0, 101.0, 3.0, 1.0))
+    assert (state.price, state.fast, state.slow, state.volatility) == (100.0, 100.0, 100.0, 0.0)
+    assert (state.imbalance, state.spread, state.observations) == (0.5, 0.02, 1)
+
+
+def test_the_averages_follow_the_price_each_at_its_own_pace(market: Market) -> None:
+    state = market.state("AAA")
+    market.on_book_ticker(state, ticker(100.0, 100.0))
+    market.on_book_ticker(state, ticker(110.0, 110.0))
+    assert state.fast == 100.0 + 10.0 * (2 / 4)
+    assert state.slow == 100.0 + 10.0 * (2 / 8)
+    assert state.volatility == pytest.approx(0.1)
+    market.on_book_ticker(state, ticker(110.0, 110.0))
+    assert state.volatility == pytest.approx(0.1)  # a move of zero is left out
+
+
+@given(
+    books=st.lists(
+        st.tuples(st.floats(LEAST_PRICE, LARGEST), st.floats(LEAST_PRICE, LARGEST), st.floats(0, LARGEST)), min_size=1
+    )
+)
+def test_averages_stay_among_the_prices_and_all_else_in_its_range(books: list[tuple[float, float, float]]) -> None:
+    market = Market(StrategySettings(fast=3, slow=7))
+    state = market.state("AAA")
+    middles = []
+    for one, other, quantity in books:
+        bid, ask = sorted((one, other))
+        assert market.on_book_ticker(state, ticker(bid, ask, quantity, 1.0))
+        middles.append((bid + ask) / 2)
+    slack = 1e-9
+    assert min(middles) * (1 - slack) <= state.fast <= max(middles) * (1 + slack)
+    assert min(middles) * (1 - slack) <= state.slow <= max(middles) * (1 + slack)
+    assert -1.0 <= state.imbalance <= 1.0
+    assert 0.0 <= state.spread <= 2.0
+    assert 0.0 <= state.volatility < math.inf
+
+
+@given(bid=st.floats(0, LARGEST), ask=st.floats(0, LARGEST))
+def test_a_book_is_taken_when_both_sides_are_there_and_in_order(bid: float, ask: float) -> None:
+    market = Market(StrategySettings())
+    state = market.state("AAA")
+    is_whole = LEAST_PRICE <= bid <= ask
+    assert market.on_book_ticker(state, ticker(bid, ask)) == is_whole
+    assert (state.price > 0) == is_whole
+    assert market.prices_ignored == (not is_whole)
+
+
+def test_a_book_without_quantities_has_no_imbalance(market: Market) -> None:
+    state = market.state("AAA")
+    market.on_book_ticker(state, ticker(1.0, 2.0, 0.0, 0.0))
+    assert state.imbalance == 0.0
+
+
+def test_a_trade_moves_the_price_only_where_there_is_no_book(market: Market) -> None:
+    state = market.state("AAA")
+    assert market.on_trade(state, 50.0, buyer_is_maker=False)
+    assert (state.price, state.observations) == (50.0, 1)
+    market.on_book_ticker(state, ticker(99.0, 101.0))
+    assert market.on_trade(state, 7.0, buyer_is_maker=False)
+    assert (state.price, state.observations) == (100.0, 2)
+
+
+def test_flow_leans_to_the_side_that_took(market: Market) -> None:
+    state = market.state("AAA")
+    market.on_trade(state, 1.0, buyer_is_maker=False)
+    assert state.flow == 0.5
+    market.on_trade(state, 1.0, buyer_is_maker=True)
+    assert state.flow == -0.25
+
+
+@given(sides=st.lists(st.booleans(), max_size=200))
+def test_flow_stays_between_minus_one_and_one(sides: list[bool]) -> None:
+    market = Market(StrategySettings(fast=1))
+    state = market.state("AAA")
+    for side in sides:
+        market.on_trade(state, 1.0, buyer_is_maker=side)
+    assert -1.0 <= state.flow <= 1.0
+
+
+@pytest.mark.parametrize("price", [0.0, -0.0, 5e-324, 9.9e-13])
+def test_a_trade_at_no_price_is_ignored(market: Market, price: float) -> None:
+    state = market.state("AAA")
+    assert not market.on_trade(state, price, buyer_is_maker=False)
+    assert (state.flow, state.observations, market.prices_ignored) == (0.0, 0, 1)
+
+
+@given(opened=st.floats(0, LARGEST), closed=st.floats(0, LARGEST))
+def test_a_trend_is_finite_or_not_taken(opened: float, closed: float) -> None:
+    market = Market(StrategySettings())
+    state = market.state("AAA")
+    if market.on_kline(state, kline(opened, closed)):
+        assert state.trend == closed / opened - 1.0
+        assert math.isfinite(state.trend)
+    else:
+        assert min(opened, closed) < LEAST_PRICE
+        assert (state.trend, market.prices_ignored) == (0.0, 1)
+
+
+def test_a_spot_book_is_whole_when_every_first_id_follows_the_last(market: Market) -> None:
+    state = market.state("AAA")
+    for first, last in ((5, 7), (8, 8), (9, 20)):
+        market.on_depth(state, update(first, last))
+    assert (state.depth_gaps, state.depth_id) == (0, 20)
+    for first, last in ((22, 30), (31, 33), (33, 40)):  # one missing; whole again; one twice
+        market.on_depth(state, update(first, last))
+    assert state.depth_gaps == 2
+
+
+def test_a_futures_book_is_whole_when_every_previous_id_is_the_last(market: Market) -> None:
+    state = market.state("AAA")
+    for first, last, previous in ((5, 7, 3), (90, 170, 7), (2_000, 2_400, 170)):
+        market.on_depth(state, update(first, last, previous))
+    assert state.depth_gaps == 0
+    market.on_depth(state, update(2_401, 2_500, 2_399))  # U follows u, but pu does not: the rule of futures decides
+    assert state.depth_gaps == 1
