@@ -6,6 +6,8 @@ Imports inside functions and those for types only count as well: what a module m
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import harness
+from harness.spawn import python_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -349,3 +352,24 @@ def test_a_function_of_61_lines_is_found() -> None:
     lines = "\n".join("    x = 1" for _ in range(MAX_FUNCTION_LINES))
     assert long_functions(parse("harness.bot.wire", f"async def long():\n{lines}"))
     assert not long_functions(parse("harness.bot.wire", f"async def long():\n{lines[:-10]}"))
+
+
+def loaded_by(*names: str) -> set[str]:
+    """The modules that are loaded in a fresh interpreter once those were imported."""
+    code = f"import sys, {', '.join(names)}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=python_environment(), capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(done.stdout.split())
+
+
+def test_the_instrument_never_loads_the_backend_that_it_measures() -> None:
+    loaded = loaded_by("harness.replay.process", "harness.measure.probes", "harness.measure.environment")
+    assert not loaded & {"uvloop", "orjson", "redis", "harness.backends", "harness.bot", "harness.run"}
+
+
+def test_a_report_and_a_gate_need_no_bot_no_backend_and_no_server() -> None:
+    loaded = loaded_by("harness.report.build", "harness.report.render", "harness.gate", "harness.claims.evaluate")
+    foreign = {"uvloop", "orjson", "redis", "asyncpg", "websockets"}
+    ours = {f"harness.{part}" for part in ("backends", "bot", "exchange", "recordings", "replay", "run", "services")}
+    assert not loaded & (foreign | ours)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,8 @@ from harness.errors import ServiceError
 from harness.services.opening import open_services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from harness.backends.contracts import Codec, LoopFactory
     from harness.services.opening import Services
@@ -70,3 +72,26 @@ def own_redis(needs: Callable[[str, str], None]) -> Iterator[Services]:
     """A real Redis-compatible server that a test may kill or reconfigure."""
     needs("cache", "redis")
     yield from _redis_server()
+
+
+@pytest.fixture
+def tcp_server() -> Callable[[Callable[..., Awaitable[None]]], AbstractAsyncContextManager[int]]:
+    """Serves TCP with a coroutine of reader and writer; the port, until the block ends and all were served."""
+
+    @contextlib.asynccontextmanager
+    async def serving(handler: Callable[..., Awaitable[None]]) -> AsyncIterator[int]:
+        tasks = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tasks.append(asyncio.current_task())
+            with contextlib.suppress(ConnectionError):
+                await handler(reader, writer)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, tasks))
+
+    return serving
