@@ -93,6 +93,9 @@ class AccountFeed:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.counts: Counter[str] = Counter()
+        """Events by kind."""
+        self.orders: Counter[str] = Counter()
+        """Reports by the state of the order that they tell."""
         self.balances: dict[str, float] = {}
         """Free amount by asset, as last told."""
 
@@ -105,4 +108,4 @@ class AccountFeed:
         if isinstance(event, AccountPosition):
             self.balances.update((balance.asset, balance.free) for balance in event.balances)
         elif isinstance(event, ExecutionReport):
-            self.counts[f"order {event.status}"] += 1
+            self.orders[event.status] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,20 +11,24 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness.backends.registry import registry
+from harness.bot.database import create_schema, drop_schema
 from harness.bot.desk import Desk
 from harness.bot.settings import BotSettings
 from harness.bot.wire import Wire
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
 from harness.recordings.importers import import_raw
+from harness.services.opening import open_services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from harness.bot.ledger import TradeRecord
     from harness.exchange.filters import SymbolFilters
     from harness.recordings.format import Recording
+    from harness.services.opening import Services
+    from harness.services.server import Server
 
 # Other work shares the machine: how long an example takes says nothing.
 settings.register_profile("bot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -146,3 +152,30 @@ def real_recordings(shared_recordings: Path, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def real_frames(real_recordings: dict[str, Recording]) -> dict[str, list[bytes]]:
     return {name: market_frames(recording) for name, recording in real_recordings.items()}
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Services) -> str:
+    return servers.postgresql.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Services) -> str:
+    assert servers.redis is not None
+    return servers.redis.url
+
+
+@pytest.fixture
+def schema(database_url: str) -> Iterator[str]:
+    """A schema of this test only."""
+    name = f"test_{secrets.token_hex(6)}"
+    asyncio.run(create_schema(database_url, name))
+    yield name
+    asyncio.run(drop_schema(database_url, name))
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[Server]:
+    """A PostgreSQL server of this test only, which it may end."""
+    with open_services("auto", environ={}, want=("postgresql",)) as services:
+        yield services.postgresql

@@ -37,7 +37,8 @@ def test_a_mini_ticker_is_no_reason_to_decide() -> None:
 def test_account_events_are_counted_by_kind_and_state(feed: AccountFeed) -> None:
     for status in (b"NEW", b"FILLED", b"FILLED"):
         feed.on_frame(REPORT % status)
-    assert feed.counts == {"ExecutionReport": 3, "order NEW": 1, "order FILLED": 2}
+    assert feed.counts == {"ExecutionReport": 3}
+    assert feed.orders == {"NEW": 1, "FILLED": 2}
 
 
 def test_balances_are_those_last_told(feed: AccountFeed) -> None:

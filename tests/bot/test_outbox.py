@@ -107,18 +107,19 @@ async def test_the_market_waits_from_the_high_mark_until_below_the_low_one() -> 
 
 async def test_a_market_that_fills_it_again_waits_again() -> None:
     market, writer = Market(), Writer()
+    filling = Outbox.HIGH + 100
 
     async def write(batch: list[TradeRecord]) -> None:
         await writer.write(batch)
-        if len(writer.written) == Outbox.HIGH:  # all of the first filling: here comes the second
-            market.put(range(Outbox.HIGH, 2 * Outbox.HIGH + 600))
+        if len(writer.written) == filling:  # all of the first filling: here comes the second
+            market.put(range(filling, 2 * filling))
             market.outbox.finish()
 
-    market.put(range(Outbox.HIGH))
+    market.put(range(filling))
     await market.outbox.drain(write)
     assert market.calls == ["pause", "resume", "pause", "resume"]
     assert market.outbox.statistics.pauses == 2
-    assert writer.written == list(range(2 * Outbox.HIGH + 600))
+    assert writer.written == list(range(2 * filling))
 
 
 async def test_a_writer_s_error_comes_out_and_the_batch_stays() -> None:
