@@ -112,9 +112,12 @@ class PerCallDatabase:
 
     async def execute_many(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
         """All in one transaction on one connection."""
-        async with self._connected() as connection, connection.transaction():
-            for sql, rows in statements:
-                await connection.executemany(sql, rows)
+        async with self._connected() as connection:
+            # Only what is written holds JSONB, and telling a connection of the codec costs it round trips.
+            await use_codec(connection, self._codec)
+            async with connection.transaction():
+                for sql, rows in statements:
+                    await connection.executemany(sql, rows)
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -126,7 +129,6 @@ class PerCallDatabase:
         except _FAILURES as error:
             raise _no_answer(self._url, error) from error
         try:
-            await use_codec(connection, self._codec)
             yield connection
         except _FAILURES as error:
             raise _failed(self._url, error) from error

@@ -82,7 +82,8 @@ class _Trial:
         """Passes of as many calls as fill the time of one; a pass is the mean of its calls."""
         first = await _timed(ask, 1, before)
         calls = min(max(1, round(self._job.pass_ms / max(first, 1e-3))), self._job.maximum_calls)
-        await _timed(ask, calls, before)
+        if calls > 1:  # one slow call has warmed up all there is
+            await _timed(ask, calls, before)
         values = [await _timed(ask, calls, before) for _ in range(self._job.passes)]
         self._measurements.append(
             Measurement(metric="query_ms", labels={**cell.labels(), "query": query, "cache": state}, values=values)

@@ -69,6 +69,8 @@ class Effort(_Strict, frozen=True, kw_only=True):
     frames: int = 0
     """Market frames of a trial; the recording is looped until there are that many."""
     grids: list[Grid] = []
+    reference_grids: list[Grid] = []
+    """Where the reference measures a smaller grid than the other stacks: it tells only loop and codec apart."""
     mix_s: float = 0.0
     """How long the mixed polling of the queries scenario lasts; 0 for not at all."""
     ceiling_repeats: int = 0

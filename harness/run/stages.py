@@ -231,13 +231,15 @@ class CodecStage:
 class QueriesStage:
     """The four queries on tables that all trials read, directly and through delay proxies."""
 
-    def __init__(self, job: QueriesJob, around: Surroundings) -> None:
+    def __init__(self, job: QueriesJob, reference_cells: list[GridCell], around: Surroundings) -> None:
         self._job = job
+        self._reference_cells = reference_cells
         self._around = around
 
     def perform(self, slot: Slot) -> Finished:
-        """As the protocol says; the cells in a random order of the block's own, equal for its arms."""
-        cells = random.Random(slot.hash_seed).sample(self._job.cells, len(self._job.cells))
+        """As the protocol says; the cells in a random order that the block's seed gives."""
+        known = self._reference_cells if slot.arm.role == "reference" else self._job.cells
+        cells = random.Random(slot.hash_seed).sample(known, len(known))
         job = msgspec.structs.replace(self._job, cells=cells)
         return _asked(self._around, slot, job, QUERIES_TIMEOUT_S)
 
@@ -265,6 +267,7 @@ def _open_queries(resolved: Resolved, scenario: Queries, around: Surroundings) -
                     mix_hz=scenario.mix_hz,
                     mix_s=effort.mix_s,
                 ),
+                [cell for grid in effort.reference_grids or effort.grids for cell in grid.cells()],
                 around,
             )
     finally:

@@ -23,9 +23,8 @@ import msgspec
 
 from harness.errors import ServiceError
 from harness.redact import redact
-from harness.services.program import environment_with_package
 from harness.services.relay import LOOPBACK, Relay
-from harness.spawn import spawn, stop
+from harness.spawn import python_environment, spawn, stop
 from harness.units import milliseconds
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def open_delay_proxy(url: str, round_trip_ms: float, *, cores: Sequence[int] = (
             *("--target", f"{host}:{port}", "--round-trip-ms", repr(float(round_trip_ms))),
         ],
         cores=cores,
-        env=environment_with_package(),
+        env=python_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -19,9 +19,9 @@ import msgspec
 from harness.errors import ServiceError, TickproofError
 from harness.services.identity import ProcessIdentity
 from harness.services.opening import open_services
-from harness.services.program import environment_with_package
 from harness.services.server import URL_VARIABLES
 from harness.services.state import Kept, KeptServer, read_state, remove_state, write_state
+from harness.spawn import python_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def start_keeper(folder: Path, mode: str) -> Kept:
     kept = read_state(folder)
     if kept is not None:
         return kept
-    environment = environment_with_package()
+    environment = python_environment()
     for variable in URL_VARIABLES.values():  # servers of our own are asked for, whatever else there is
         environment.pop(variable, None)
     with (folder / _LOG_FILE).open("wb") as log:

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import ServiceError
@@ -16,13 +15,13 @@ from harness.spawn import stop
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 #: A port that was free may be taken by the time the server binds it.
 PORT_ATTEMPTS = 5
 _POLL_SECONDS = 0.005
 _LOG_TAIL_BYTES = 2_000
-_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 T = TypeVar("T")
 
@@ -93,9 +92,3 @@ def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a server may know of our environment: no PG* variables, a fixed language and time zone."""
     kept = {key: environ[key] for key in ("LD_LIBRARY_PATH", "TMPDIR") if key in environ}
     return {"PATH": environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **kept}
-
-
-def environment_with_package() -> dict[str, str]:
-    """Our environment, so that a child Python finds this very package wherever it was imported from."""
-    inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), inherited)))}
