@@ -42,7 +42,10 @@ def error_of(text: str) -> ConfigError:
 
 
 def test_a_whole_file_becomes_a_record() -> None:
-    text = 'name = "n"\nstacks = ["a"]\nprofiles.quick = { blocks = 6, seconds = 2 }\n[[claims]]\nfrom = 2\n[main]\nblocks = 1'
+    text = (
+        'name = "n"\nstacks = ["a"]\nprofiles.quick = { blocks = 6, seconds = 2 }\n'
+        "[[claims]]\nfrom = 2\n[main]\nblocks = 1\n"
+    )
     assert parse_toml(text, Shape, source="made.toml") == Shape(
         name="n",
         stacks=["a"],

@@ -144,7 +144,7 @@ FREE: tuple[tuple[str, bytes], ...] = (
 
 
 def unwritable() -> tuple[object, ...]:
-    """Values that no JSON stands for: a foreign object, a complex number, a lone surrogate, a list that holds itself."""
+    """Values that no JSON stands for, such as a foreign object, a lone surrogate, a list that holds itself."""
     cycle: list[object] = []
     cycle.append(cycle)
     deep: list[object] = []
