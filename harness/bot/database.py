@@ -105,7 +105,7 @@ class PerCallDatabase:
         self._options = _options(url, schema)
 
     async def fetchrow(self, sql: str, *arguments: object) -> Sequence[Any]:
-        """The first row, by a connection that lives for this call."""
+        """The first row, by a connection that lives for this call; JSONB comes back as text."""
         async with self._connected() as connection:
             row = await connection.fetchrow(sql, *arguments)
             return tuple(row) if row is not None else ()

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness.backends.registry import registry
+from harness.backends.stack import Stack
+from harness.bot.app import Plan
 from harness.bot.database import create_schema, drop_schema
 from harness.bot.desk import Desk
-from harness.bot.settings import BotSettings
+from harness.bot.settings import Addresses, BotSettings
 from harness.bot.wire import Wire
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
@@ -179,3 +181,42 @@ def own_postgresql() -> Iterator[Server]:
     """A PostgreSQL server of this test only, which it may end."""
     with open_services("auto", environ={}, want=("postgresql",)) as services:
         yield services.postgresql
+
+
+class Watched:
+    """A probe that looks on, and may do something at a frame."""
+
+    def __init__(self, at: int = 0, act: Callable[[], None] = lambda: None) -> None:
+        self.frames = 0
+        self._at = at
+        self._act = act
+
+    def watch(self, on_frame: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        def watched(frame: bytes) -> None:
+            on_frame(frame)
+            self.frames += 1
+            if self.frames == self._at:
+                self._act()
+
+        return watched
+
+
+@pytest.fixture
+def watched() -> type[Watched]:
+    return Watched
+
+
+@pytest.fixture
+def plan_of(database_url: str, schema: str) -> Callable[..., Plan]:
+    def make(market_url: str, stack: str = "asyncio+json+none", **others: Any) -> Plan:
+        fields: dict[str, Any] = {
+            "account_url": None,
+            "addresses": Addresses(database_url=database_url),
+            "schema": schema,
+            "settings": BotSettings(),
+            "filters": {},
+            "poll_hz": 0.0,
+        }
+        return Plan(stack=Stack.parse(stack), market_url=market_url, **{**fields, **others})
+
+    return make

@@ -7,16 +7,13 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
 
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
-from harness.bot import app
 from harness.bot.app import Bot, Plan
 from harness.bot.outbox import Outbox
 from harness.bot.settings import Addresses, BotSettings, RiskSettings, StrategySettings
@@ -24,12 +21,13 @@ from harness.errors import ServiceError, TickproofError
 from harness.replay.controller import ReplayProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from harness.bot.app import Probe
     from harness.bot.metrics import BotReport
     from harness.recordings.format import Recording
     from harness.services.server import Server
-    from tests.bot.conftest import Traded
+    from tests.bot.conftest import Traded, Watched
 
 #: Trades close in it with the default settings.
 FRAMES = 8_000
@@ -40,26 +38,6 @@ EAGER = BotSettings(
     strategy=StrategySettings(fast=2, slow=4, warm_up=2, entry=0.0, exit=0.0, flow=-1.0),
     risk=RiskSettings(maximum_open=20, cool_down_ms=0, maximum_hold_ms=1_000),
 )
-
-Handler = Callable[[ServerConnection], Any]
-
-
-class Watched:
-    """A probe that looks on, and may do something at a frame."""
-
-    def __init__(self, at: int = 0, act: Callable[[], None] = lambda: None) -> None:
-        self.frames = 0
-        self._at = at
-        self._act = act
-
-    def watch(self, on_frame: Callable[[bytes], None]) -> Callable[[bytes], None]:
-        def watched(frame: bytes) -> None:
-            on_frame(frame)
-            self.frames += 1
-            if self.frames == self._at:
-                self._act()
-
-        return watched
 
 
 @pytest.fixture(scope="module")
@@ -73,25 +51,14 @@ def streams(shipped: Recording) -> str:
     return "/".join(shipped.header.streams)
 
 
-@pytest.fixture
-def plan_of(database_url: str, schema: str) -> Callable[..., Plan]:
-    def make(market_url: str, stack: str = "asyncio+json+none", **others: Any) -> Plan:
-        fields: dict[str, Any] = {
-            "account_url": None,
-            "addresses": Addresses(database_url=database_url),
-            "schema": schema,
-            "settings": BotSettings(),
-            "filters": {},
-            "poll_hz": 0.0,
-        }
-        return Plan(stack=Stack.parse(stack), market_url=market_url, **{**fields, **others})
-
-    return make
+class Unwatched:
+    def watch(self, on_frame: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        return on_frame
 
 
-def run(plan: Plan, probe: Watched | None = None) -> BotReport:
+def run(plan: Plan, probe: Probe | None = None) -> BotReport:
     async def bounded() -> BotReport:
-        return await asyncio.wait_for(Bot(plan, probe or Watched()).run(), LIMIT_S)
+        return await asyncio.wait_for(Bot(plan, probe or Unwatched()).run(), LIMIT_S)
 
     with asyncio.Runner(loop_factory=registry().loop(plan.stack.loop)) as runner:
         return runner.run(bounded())
@@ -245,11 +212,11 @@ def test_a_trace_tells_every_evaluation_when_asked_for(
 
 
 def test_a_run_leaves_the_collector_as_it_was(
-    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan]
+    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan], watched: type[Watched]
 ) -> None:
     before = gc.get_threshold()
     inside: list[tuple[Any, int]] = []
-    probe = Watched(100, lambda: inside.append((gc.get_threshold(), gc.get_freeze_count())))
+    probe = watched(100, lambda: inside.append((gc.get_threshold(), gc.get_freeze_count())))
     serving = replay.serve(mode="flood", frames=500, connections=1)
     run(plan_of(f"ws://127.0.0.1:{replay.port}/stream?streams={streams}"), probe)
     serving.wait(30.0)
@@ -260,12 +227,12 @@ def test_a_run_leaves_the_collector_as_it_was(
 
 
 def test_a_database_that_dies_in_the_middle_ends_the_run_with_an_error_that_says_so(
-    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan], own_postgresql: Server
+    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan], own_postgresql: Server, watched: type[Watched]
 ) -> None:
     pid = own_postgresql.pid
     if pid is None:
         pytest.skip("the server is not ours to end")
-    probe = Watched(300, lambda: os.kill(pid, signal.SIGQUIT))  # at once, its connections too
+    probe = watched(300, lambda: os.kill(pid, signal.SIGQUIT))  # at once, its connections too
     serving = replay.serve(mode="paced", speed=20.0, connections=1)
     plan = plan_of(
         f"ws://127.0.0.1:{replay.port}/stream?streams={streams}",
@@ -281,7 +248,7 @@ def test_a_database_that_dies_in_the_middle_ends_the_run_with_an_error_that_says
 
 
 def test_a_database_that_dies_with_trades_to_write_is_an_error_too(
-    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan], own_postgresql: Server
+    replay: ReplayProcess, streams: str, plan_of: Callable[..., Plan], own_postgresql: Server, watched: type[Watched]
 ) -> None:
     pid = own_postgresql.pid
     if pid is None:
@@ -293,7 +260,7 @@ def test_a_database_that_dies_with_trades_to_write_is_an_error_too(
         settings=EAGER,
     )
     with pytest.raises(ServiceError, match="PostgreSQL at"):
-        run(plan, Watched(300, lambda: os.kill(pid, signal.SIGQUIT)))
+        run(plan, watched(300, lambda: os.kill(pid, signal.SIGQUIT)))
     with contextlib.suppress(TickproofError):
         serving.cancel()
         serving.wait(30.0)
@@ -315,146 +282,3 @@ def test_a_cache_without_an_address_is_none_and_the_bot_runs(
     serving.wait(30.0)
     assert report.active["cache"] == ""
     assert report.counters["cache_hits"] == 0
-
-
-# The market's own ends, by a server of the websockets library.
-
-TRADE = '{"stream":"btcusdt@trade","data":{"e":"trade","E":5,"s":"BTCUSDT","t":1,"p":"1","q":"1","m":true}}'
-
-
-async def against(handler: Handler, plan: Callable[[str], Plan], probe: Watched | None = None) -> BotReport:
-    async with serve(handler, "127.0.0.1", 0, compression=None) as server:
-        port = server.sockets[0].getsockname()[1]
-        return await asyncio.wait_for(Bot(plan(f"ws://127.0.0.1:{port}"), probe or Watched()).run(), LIMIT_S)
-
-
-async def test_a_market_that_closes_in_order_is_the_end(plan_of: Callable[..., Plan]) -> None:
-    async def market(connection: ServerConnection) -> None:
-        for _ in range(3):
-            await connection.send(TRADE)
-
-    report = await against(market, plan_of)
-    assert (report.frames, report.counters["symbols"]) == (3, 1)
-
-
-async def test_a_market_that_breaks_off_is_an_error(plan_of: Callable[..., Plan]) -> None:
-    seen = Watched(3)
-
-    async def market(connection: ServerConnection) -> None:
-        for _ in range(3):
-            await connection.send(TRADE)
-        connection.transport.abort()
-
-    with pytest.raises(ConnectionError, match="broke off"):
-        await against(market, plan_of, seen)
-
-
-@pytest.mark.parametrize("code", [1008, 1011, 4_000])
-async def test_a_market_that_throws_the_bot_out_is_an_error(code: int, plan_of: Callable[..., Plan]) -> None:
-    async def market(connection: ServerConnection) -> None:
-        await connection.send(TRADE)
-        await connection.close(code, "no more")
-
-    with pytest.raises(ConnectionError, match="no more"):
-        await against(market, plan_of)
-
-
-async def test_a_market_where_nobody_listens_is_an_error(plan_of: Callable[..., Plan]) -> None:
-    async with serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-    with pytest.raises(OSError, match=r"refused|failed"):
-        await asyncio.wait_for(Bot(plan_of(f"ws://127.0.0.1:{port}"), Watched()).run(), LIMIT_S)
-
-
-async def test_frames_of_all_kinds_and_none_do_not_end_the_bot(plan_of: Callable[..., Plan]) -> None:
-    frames: list[str | bytes] = [
-        TRADE,
-        TRADE.encode(),
-        b"\xff\x00",
-        "",
-        "hello",
-        "[" * 2_000,
-        "\u5e01" * 10,
-        '{"result":null,"id":1}',
-        TRADE.replace('"p":"1"', '"p":"0"'),
-        TRADE.replace('"p":"1"', '"p":"-1"'),
-        TRADE.replace('"E":5', '"E":99999999999999999'),
-    ]
-
-    async def market(connection: ServerConnection) -> None:
-        for frame in frames:
-            await connection.send(frame)
-
-    report = await against(market, plan_of)
-    assert report.frames == len(frames)
-    assert report.counters["malformed"] == 7
-    assert report.counters["unknown_stream"] == 1
-    assert report.counters["prices_ignored"] == 1
-
-
-async def test_what_a_probe_raises_ends_the_run(plan_of: Callable[..., Plan]) -> None:
-    def stop() -> None:
-        raise RuntimeError("stop here")
-
-    async def market(connection: ServerConnection) -> None:
-        with contextlib.suppress(Exception):
-            while True:
-                await connection.send(TRADE)
-
-    with pytest.raises(RuntimeError, match="stop here"):
-        await against(market, plan_of, Watched(2, stop))
-
-
-async def test_an_account_that_never_closes_is_not_waited_for_long(
-    plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "_ACCOUNT_GRACE_S", 0.01)
-    asked: list[str | bytes] = []
-
-    async def exchange(connection: ServerConnection) -> None:
-        assert connection.request is not None
-        if connection.request.path == "/ws-api/v3":
-            asked.append(await connection.recv())
-            await connection.send('{"id":"account","status":200,"result":{"subscriptionId":0}}')
-            await connection.send('{"subscriptionId":0,"event":{"e":"balanceUpdate","E":1,"a":"X","d":"1","T":1}}')
-            await connection.wait_closed()
-        else:
-            await connection.send(TRADE)
-
-    def plan(address: str) -> Plan:
-        return plan_of(f"{address}/stream?streams=btcusdt@trade", account_url=f"{address}/ws-api/v3")
-
-    report = await against(exchange, plan)
-    assert report.frames == 1
-    assert asked == ['{"id":"account","method":"userDataStream.subscribe"}']
-
-
-async def test_an_account_that_breaks_off_is_an_error(plan_of: Callable[..., Plan]) -> None:
-    async def exchange(connection: ServerConnection) -> None:
-        assert connection.request is not None
-        if connection.request.path == "/ws-api/v3":
-            await connection.recv()
-            connection.transport.abort()
-        else:
-            await connection.send(TRADE)
-
-    def plan(address: str) -> Plan:
-        return plan_of(f"{address}/stream?streams=btcusdt@trade", account_url=f"{address}/ws-api/v3")
-
-    with pytest.raises(ConnectionError, match="broke off"):
-        await against(exchange, plan)
-
-
-async def test_a_market_that_is_away_leaves_no_account_connection(plan_of: Callable[..., Plan]) -> None:
-    left = asyncio.Event()
-
-    async def exchange(connection: ServerConnection) -> None:
-        await connection.wait_closed()
-        left.set()
-
-    def plan(address: str) -> Plan:
-        return plan_of("ws://127.0.0.1:9/stream", account_url=f"{address}/ws-api/v3")
-
-    with pytest.raises(OSError, match=r"refused|failed"):
-        await against(exchange, plan)
-    await asyncio.wait_for(left.wait(), LIMIT_S)

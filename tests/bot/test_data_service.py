@@ -345,23 +345,33 @@ async def test_a_cache_that_is_away_costs_no_answer(database: PooledDatabase) ->
 
 
 async def test_metadata_goes_through_every_codec_and_reads_equal_through_every_other(
-    database_url: str, schema: str, codec_name: str
+    database: PooledDatabase, database_url: str, schema: str, codec_name: str
 ) -> None:
     codec = registry().codec(codec_name)
-    databases: list[Database] = [
-        await PooledDatabase.open(database_url, schema, codec, size=1),
-        PerCallDatabase(database_url, schema, codec),
-    ]
-    for number, database in enumerate(databases):
-        service = TradingDataService(database, None, codec)
+    pooled = await PooledDatabase.open(database_url, schema, codec, size=1)
+    writers: list[Database] = [pooled, PerCallDatabase(database_url, schema, codec)]
+    for writer in writers:
+        service = TradingDataService(writer, None, codec)
         await service.migrate()
-        await database.execute_many([("delete from trades", [()])])
-        await service.save_trade(opened(number))
+        await writer.execute_many([("delete from trades", [()])])
+        await service.save_trade(opened(1))
         written = {"features": FEATURES._asdict(), "fees": "0.99932012"}
-        assert await column(database, "metadata") == written
-        assert json.loads(await column(database, "metadata::text")) == written
-        assert await column(PerCallDatabase(database_url, schema, JSON), "metadata") == written
-        await database.close()
+        for reader in (pooled, database):
+            assert await column(reader, "metadata") == written
+            assert json.loads(await column(reader, "metadata::text")) == written
+    await pooled.close()
+
+
+@pytest.mark.parametrize("kind", ["pooled", "per call"])
+async def test_the_four_questions_have_the_same_answers_with_and_without_a_pool(
+    kind: str, database: PooledDatabase, service: TradingDataService, database_url: str, schema: str
+) -> None:
+    await service.save_trades([opened(1), closed(2, "1.5"), closed(3, "-0.5")])
+    asked = database if kind == "pooled" else PerCallDatabase(database_url, schema, JSON)
+    other = TradingDataService(asked, None, JSON)
+    assert await counts_of(other) == [3, 2, 1]
+    assert await other.get_statistics(DAY) == await service.get_statistics(DAY)
+    assert await other.rows() == (3, 2)
 
 
 async def test_cached_answers_are_equal_through_every_codec(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -90,14 +91,19 @@ async def test_json_goes_through_the_codec_and_comes_back_equal(
     database_url: str, schema: str, codec_name: str
 ) -> None:
     value: dict[str, Any] = {"a": [1, -2.5, None, True, "é\u5e01\n"], "b": {"c": {}}, "d": 2**53, "e": 1e-7}
-    for database in (
-        await PooledDatabase.open(database_url, schema, registry().codec(codec_name), size=1),
-        PerCallDatabase(database_url, schema, registry().codec(codec_name)),
-    ):
-        assert await database.fetchrow("select $1::jsonb", value) == (value,)
-        assert await database.fetchrow("select $1::jsonb", {"price": Decimal("0.10")}) == ({"price": "0.10"},)
-        assert await database.fetchrow("select $1::jsonb->>'x'", {"x": "text"}) == ("text",)
-        await database.close()
+    database = await PooledDatabase.open(database_url, schema, registry().codec(codec_name), size=1)
+    assert await database.fetchrow("select $1::jsonb", value) == (value,)
+    assert await database.fetchrow("select $1::jsonb", {"price": Decimal("0.10")}) == ({"price": "0.10"},)
+    assert await database.fetchrow("select $1::jsonb->>'x'", {"x": "text"}) == ("text",)
+    await database.execute_many([("create table t (n int, j jsonb)", [()])])
+    per_call = PerCallDatabase(database_url, schema, registry().codec(codec_name))
+    writers: list[Database] = [database, per_call]
+    for number, writer in enumerate(writers):
+        await writer.execute_many([("insert into t values ($1, $2)", [(number, value)])])
+        assert await database.fetchrow("select j from t where n = $1", number) == (value,)
+    (text,) = await per_call.fetchrow("select j from t where n = 1")
+    assert json.loads(text) == value
+    await database.close()
 
 
 async def test_a_pool_keeps_its_connections_and_a_call_its_own(database_url: str, schema: str) -> None:
