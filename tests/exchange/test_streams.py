@@ -44,14 +44,12 @@ def test_a_stream_composed_from_its_parts_has_the_name_to_subscribe_to() -> None
     assert Stream(symbol="ETHUSDT", kind="aggTrade").name == "ethusdt@aggTrade"
 
 
-@given(
-    st.text(
-        st.characters(codec="utf-8", exclude_categories=["Lu", "Lt", "Lo", "Ll", "Lm"]) | st.sampled_from("@ad"),
-        max_size=30,
-    )
-)
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("@ad"), max_size=30))
 def test_any_text_is_parsed_and_keeps_its_name(name: str) -> None:
-    assert parse(name).name == name
+    stream = parse(name)
+    symbol = name.partition("@")[0]
+    # Letters without a way back from upper case are no exchange's; all others come back as they were.
+    assert stream.name == name or symbol.upper().lower() != symbol
 
 
 @given(st.sampled_from([case[0] for case in KNOWN if case[1]]), st.text("@_!amx019", max_size=6))
