@@ -36,6 +36,10 @@ _ACCOUNT_GRACE_S = 5.0
 _SUBSCRIBE_ACCOUNT = b'{"id":"account","method":"userDataStream.subscribe"}'
 
 
+#: How long a cancelled task may take before it is cancelled again.
+_ASK_AGAIN_S = 0.5
+
+
 class Probe(Protocol):
     """Whoever measures the bot stands here. The bot knows nothing else of it."""
 
@@ -189,6 +193,14 @@ def _quiet_collector() -> Iterator[None]:
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
+    """End the tasks, asking until they are done.
+
+    A cancellation can be lost: before Python 3.12 `asyncio.wait_for`, which asyncpg uses, swallowed one when what it
+    waited for ended in the same moment.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_ASK_AGAIN_S)
     await asyncio.gather(*tasks, return_exceptions=True)

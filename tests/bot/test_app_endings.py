@@ -166,3 +166,24 @@ async def test_a_market_that_is_away_leaves_no_account_connection(
     with pytest.raises(OSError, match=r"refused|failed"):
         await against(exchange, plan, watched())
     await asyncio.wait_for(left.wait(), LIMIT_S)
+
+
+async def test_a_cancellation_that_is_lost_on_the_way_is_asked_for_again() -> None:
+    """As asyncio.wait_for loses one before Python 3.12: the first is swallowed, the task goes on."""
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed += 1
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(app._cancel(task), 30)
+    assert task.cancelled()
+    assert swallowed == 1
