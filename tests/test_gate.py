@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,20 +13,6 @@ from harness.stats.outcome import Outcome
 
 Made = Callable[..., Result]
 FLOOD: dict[str, Any] = {"scenarios": ("ws-flood",), "noise": 0.003}
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    name = "tickproof_made_results"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "report" / "made.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    builder: Any = sys.modules[name]
-    return builder.result  # type: ignore[no-any-return] # loaded by path: tests are no package
 
 
 def test_a_quiet_repetition_passes_with_every_stack_and_metric_compared(made: Made) -> None:

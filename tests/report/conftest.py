@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,21 +11,6 @@ if TYPE_CHECKING:
 
 #: What a recording, an arm or an error may be called by somebody who means ill.
 HOSTILE = "<script>alert('x')</script> & \"quoted\" $x_1$ {{ 7 * 7 }} \u202egnp.exe\u0007 " + "long" * 300
-
-
-@pytest.fixture(scope="session")
-def made() -> Callable[..., Result]:
-    """The builder of made-up results."""
-    name = "tickproof_made_results"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "made.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    builder: Any = sys.modules[name]
-    return builder.result  # type: ignore[no-any-return] # loaded by path: tests are no package
 
 
 @pytest.fixture(scope="session")
