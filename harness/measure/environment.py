@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -29,6 +30,9 @@ PACKAGES = (
     "uvloop",
     "websockets",
 )
+
+
+_REVISION = re.compile(r"[0-9A-Za-z._+-]{1,80}")
 
 
 def environment(*, services: dict[str, str], pinned: bool, facts: dict[str, str]) -> Environment:
@@ -66,7 +70,13 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str | None:
-    """The commit of the checkout that this code runs from, `+` behind it when changed; None outside one."""
+    """The commit of the checkout that this code runs from, `+` behind it when changed; None outside one.
+
+    A wheel knows of none: whoever built it from a checkout may say it in `TICKPROOF_REVISION`.
+    """
+    told = os.environ.get("TICKPROOF_REVISION", "")
+    if _REVISION.fullmatch(told):
+        return told
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -83,3 +83,10 @@ def test_conditions_are_shares_of_the_machine_s_time() -> None:
 def _unreadable(*arguments: object, **options: object) -> str:
     del arguments, options
     raise OSError("no such file")
+
+
+def test_a_revision_that_was_told_is_taken_and_nonsense_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKPROOF_REVISION", "0123abcd+")
+    assert revision() == "0123abcd+"
+    monkeypatch.setenv("TICKPROOF_REVISION", "<b>no</b>")
+    assert revision() != "<b>no</b>"
