@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness.services.folder import OwnedFolder
 
 if TYPE_CHECKING:
     from harness.run.plan import Slot
@@ -16,10 +16,10 @@ _NOTHING = "nothing more"
 
 def explain(stage: ReplayStage, reference: Slot, other: Slot) -> str:
     """The first difference in words, with the frame number and both values."""
-    with tempfile.TemporaryDirectory(prefix="tickproof-trace-") as folder:
+    with OwnedFolder() as folder:
         traces: list[list[str]] = []
         for slot in (reference, other):
-            path = Path(folder) / f"{len(traces)}.txt"
+            path = folder.path / f"{len(traces)}.txt"
             stage.perform(slot, trace=path)
             traces.append(path.read_text(encoding="utf-8").splitlines())
     return first_difference(reference.arm.name, traces[0], other.arm.name, traces[1])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -21,11 +19,13 @@ from harness.run.messages import PROTOCOL, BotJob, CodecJob, QueriesJob, Request
 from harness.run.processes import TrialFailed, Worker
 from harness.run.scenario import CodecBench, Flood, GridCell, Paced, Queries
 from harness.services.delay_proxy import open_delay_proxy
+from harness.services.folder import OwnedFolder
 from harness.stats.quantiles import quantile
 from harness.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from harness.recordings.format import Recording
     from harness.replay.controller import Serving
@@ -123,9 +123,9 @@ class ReplayStage:
         self._trials += 1
         schema = f"{self._around.schema_prefix}_{self._scenario.name.replace('-', '_')}_{self._trials}"
         url = self._around.services.postgresql.url
-        with tempfile.TemporaryDirectory(prefix="tickproof-trial-") as folder:
+        with OwnedFolder() as folder:  # swept by the next start, should this process be killed
             try:
-                return self._replayed(slot, schema, Path(folder), trace)
+                return self._replayed(slot, schema, folder.path, trace)
             finally:
                 self._around.services.check()
                 tables.drop(url, [schema])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,11 +163,25 @@ def test_an_interrupt_before_the_first_trial_leaves_nothing_running(start: Start
     assert running.left_running() == []
 
 
-def test_after_a_kill_nothing_runs(start: Start, tmp_path: Path) -> None:
+def folders_of(pid: int) -> list[Path]:
+    """Temporary folders that a process of this id made and that are still there."""
+    parents = {Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108 - where the program makes them
+    found = [path for parent in parents for path in parent.glob("tickproof-*/owner.json")]
+    return [path.parent for path in found if json.loads(path.read_bytes())["owner"]["pid"] == pid]
+
+
+def test_after_a_kill_nothing_runs_and_the_next_start_sweeps(
+    start: Start, tickproof: Tickproof, tmp_path: Path
+) -> None:
     running = start("bench", "--scenario", "ws-flood", "--stack", "asyncio+msgspec+memory", "--blocks", "50")
     running.wait_until(lambda: trials_kept(tmp_path) >= 1)
     running.end(signal.SIGKILL)
     assert running.left_running() == []
+    assert len(folders_of(running.process.pid)) >= 2  # two servers', and perhaps a trial's
+    own = {"XDG_RUNTIME_DIR": str(tmp_path)}  # not the servers that somebody may have running
+    assert tickproof("services", "start", **own).status == ExitCode.GOOD
+    assert tickproof("services", "stop", **own).status == ExitCode.GOOD
+    assert folders_of(running.process.pid) == []
 
 
 def test_a_server_that_dies_in_mid_run_ends_it_with_its_trials_kept(start: Start, tmp_path: Path) -> None:
