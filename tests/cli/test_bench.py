@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Start = Callable[..., Running]
 
 #: Runs on a bare installation: two stacks without any optional package, one scenario.
-SMALL = ("bench", "--profile", "smoke", "--scenario", "ws-flood", "--stack", "asyncio+msgspec+memory")
+BARE = ("--stack", "asyncio+msgspec+memory")
+SMALL = ("bench", "--profile", "smoke", "--scenario", "ws-flood", *BARE)
 
 
 def run_folder(tmp_path: Path) -> Path:
@@ -88,7 +89,7 @@ def test_the_seed_repeats_the_order(tickproof: Tickproof, tmp_path: Path) -> Non
         (("--profile", "fast"), "unknown profile 'fast'; known: full, quick, smoke"),
         (("--recording", "spot"), "spot-20-symbols"),
         (("--recording", "none.jsonl"), "none.jsonl"),
-        (("--services", "podman"), "unknown services mode 'podman'"),
+        (("--services", "podman", *BARE), "unknown services mode 'podman'"),
         (("--blocks", "0"), "greater than or equal to 1"),
         (("--bogus",), "bogus"),
     ],
@@ -107,7 +108,7 @@ def test_a_cut_recording_is_refused_with_its_line(tickproof: Tickproof, tmp_path
     assert tickproof("recording", "generate", "--profile", "spot-20-symbols", "whole.jsonl").status == 0
     whole = (tmp_path / "whole.jsonl").read_bytes()
     (tmp_path / "cut.jsonl").write_bytes(whole[: len(whole) // 2])
-    ended = tickproof("bench", "--recording", "cut.jsonl")
+    ended = tickproof("bench", "--recording", "cut.jsonl", *BARE)
     assert ended.status == ExitCode.BAD_INPUT
     assert "cut.jsonl, line " in ended.err
 
@@ -115,7 +116,7 @@ def test_a_cut_recording_is_refused_with_its_line(tickproof: Tickproof, tmp_path
 def test_a_recording_of_ten_gigabytes_is_refused_without_reading_it(tickproof: Tickproof, tmp_path: Path) -> None:
     with (tmp_path / "huge.jsonl").open("wb") as file:
         file.truncate(10 * 2**30)
-    ended = tickproof("bench", "--recording", "huge.jsonl")
+    ended = tickproof("bench", "--recording", "huge.jsonl", *BARE)
     assert ended.status == ExitCode.BAD_INPUT
     assert "line 1" in ended.err
 

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from harness.results.model import REFERENCE
 from harness.run.plan import arms_of, order_of
 from harness.run.scenario import Resolved, choose
+
+pytestmark = pytest.mark.usefixtures("everything_installed")
 
 
 def flood() -> Resolved:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RECORDING = "spot-20-symbols"
 
+pytestmark = pytest.mark.usefixtures("everything_installed")
+
 
 def test_the_four_scenarios_ship_in_their_order() -> None:
     assert list(shipped()) == ["ws-flood", "ws-paced", "json", "queries"]
