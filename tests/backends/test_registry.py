@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -13,7 +14,7 @@ from harness.run.worker import Absent
 from harness.spawn import python_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SHIPPED = {
     "loop": ("asyncio", "uvloop"),
@@ -25,8 +26,14 @@ OPTIONAL = [("loop", "uvloop"), ("codec", "orjson"), ("cache", "redis")]
 
 
 @pytest.fixture
-def absent(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes a package as good as not installed for the rest of a test."""
+def absent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Makes a package as good as not installed for the rest of a test.
+
+    Without collections: a finaliser that imports, run in the middle of an import, breaks importlib's own locks
+    (KeyError in `_ModuleLock`; github.com/python/cpython/issues/106176), and other tests leave objects to finalise.
+    """
+    gc.collect()
+    gc.disable()
 
     def hide(package: str) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
@@ -35,7 +42,8 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.delitem(sys.modules, "harness.backends.redis_cache", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Absent([package]), *sys.meta_path])
 
-    return hide
+    yield hide
+    gc.enable()
 
 
 def entry(name: str, value: str, slot: str = "codec") -> EntryPoint:
