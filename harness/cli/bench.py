@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from harness.results.model import Result
     from harness.run.scenario import Resolved
 
-#: Seconds of one trial, seen on a two-core virtual machine: for the estimate of --dry-run only, never in a report.
-_TRIAL_SECONDS = {"flood": 4.0, "paced": 10.0, "codec": 3.0, "queries": 15.0}
+#: Seconds of one trial (for queries, of one cell of its grid), seen on a two-core virtual machine: for the estimate of
+#: --dry-run only, never in a report.
+_TRIAL_SECONDS = {"flood": 2.0, "paced": 6.5, "codec": 1.0, "queries": 2.0}
 
 
 def bench(
@@ -150,7 +151,8 @@ def _show_plan(console: Console, chosen: list[Resolved]) -> None:
     seconds = 0.0
     for resolved in chosen:
         arms, blocks = arms_of(resolved), resolved.effort.blocks
-        cost = _TRIAL_SECONDS[str(resolved.settings()["kind"])] * len(arms) * blocks
+        cells = sum(len(list(grid.cells())) for grid in resolved.effort.grids) or 1
+        cost = _TRIAL_SECONDS[str(resolved.settings()["kind"])] * cells * len(arms) * blocks
         seconds += cost
         console.print(f"{resolved.name}: {blocks} blocks of {len(arms)} arms, about {cost / 60:.1f} min")
         for arm in arms:
