@@ -8,31 +8,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.bot.ledger import Ledger
-    from harness.bot.strategy import Features, Signal
+    from harness.bot.signal import Signal
     from harness.exchange.orders import Fill
 
 #: A hash is kept for every so many frames: where two stacks part can then be found.
 TRAIL_EVERY = 1_000
 
-#: Frame number, time (ms), kind of event, signal, the five features by their exact bits; the symbol follows.
-_EVALUATION = struct.Struct("<QqBB5d")
-_KINDS = {"bookTicker": 1, "aggTrade": 2, "trade": 3, "kline": 4}
+_KINDS = {"bookTicker": 1, "aggTrade": 2, "trade": 3, "kline": 4, "depth": 5, "markPrice": 6, "miniTicker": 7}
 
 
 class DecisionDigest:
     """Takes every evaluation, in order, and what came of it."""
 
-    def __init__(self, *, trace: bool = False) -> None:
-        self._hash = blake2b(digest_size=16)
+    def __init__(self, features: tuple[str, ...], *, trace: bool = False, trail: bool = True) -> None:
+        """`features` are the strategy's; without `trail` nothing grows, however long the bot runs."""
+        self._hash = blake2b(" ".join(features).encode(), digest_size=16)
         self._pending = bytearray()
-        self._pack = _EVALUATION.pack
+        # Frame number, time (ms), kind of event, signal, the features by their exact bits; the symbol follows.
+        self._pack = struct.Struct(f"<QqBB{len(features)}d").pack
+        self._keeps_trail = trail
         self.trail: list[str] = []
         self.decisions = 0
         """Orders and refusals."""
         self.trace: list[str] | None = [] if trace else None
         """Every evaluation in words, when asked for: slow, for finding the first divergence."""
 
-    def evaluation(self, frame: int, time_ms: int, kind: str, tag: bytes, signal: Signal, features: Features) -> None:
+    def evaluation(
+        self, frame: int, time_ms: int, kind: str, tag: bytes, signal: Signal, features: tuple[float, ...]
+    ) -> None:
         """One judgement of the strategy; its features by their exact bits."""
         self._pending += self._pack(frame, time_ms, _KINDS[kind], signal, *features)
         self._pending += tag
@@ -61,7 +64,8 @@ class DecisionDigest:
         """Hash what is pending and keep the state of the chain."""
         self._hash.update(self._pending)
         self._pending.clear()
-        self.trail.append(self._hash.hexdigest())
+        if self._keeps_trail:
+            self.trail.append(self._hash.hexdigest())
 
     def finish(self, ledger: Ledger, frames: int) -> str:
         """The digest of all, final positions included."""
@@ -69,4 +73,4 @@ class DecisionDigest:
             self._pending += f"open {symbol} {position.entry.order.quantity} @ {position.entry.price}\n".encode()
         self._pending += f"frames {frames} closed {ledger.trades_closed}\n".encode()
         self.checkpoint()
-        return self.trail[-1]
+        return self._hash.hexdigest()

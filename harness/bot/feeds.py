@@ -48,7 +48,7 @@ class PriceFeed:
     def on_trade(self, state: SymbolState, event: Event) -> bool:
         """One or several trades at a price."""
         trade = cast("AggTrade | Trade", event)
-        return self._market.on_trade(state, trade.price, buyer_is_maker=trade.buyer_is_maker)
+        return self._market.on_trade(state, trade.price, trade.quantity, buyer_is_maker=trade.buyer_is_maker)
 
     def on_mini_ticker(self, state: SymbolState, event: Event) -> bool:
         """A day's summary decides nothing."""

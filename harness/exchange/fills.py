@@ -1,9 +1,9 @@
-"""How a paper order is filled: stated rules, the same for everybody who simulates the exchange."""
+"""How a simulated exchange fills an order: stated rules, the same for everybody who simulates it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from harness.exchange.orders import Fill, Side
@@ -23,14 +23,17 @@ class FillRules:
     """How much worse than the best opposite price, as a share of it."""
 
 
-def fill(order: Order, best_opposite: float, filters: SymbolFilters, rules: FillRules) -> Fill:
-    """The whole order at the best opposite price, made worse by the slippage and rounded to the tick.
+def limit_price(side: Side, best_opposite: float, filters: SymbolFilters, rules: FillRules) -> Decimal:
+    """The best opposite price made worse by the slippage and rounded to the tick, against the taker.
 
-    A buyer never pays less and a seller never gets more than the best opposite price, save that a price is at least
-    one tick.
+    A buyer's is never below and a seller's never above the best opposite price, save that a price is at least one tick.
     """
-    direction = 1 if order.side is Side.BUY else -1
+    direction = 1 if side is Side.BUY else -1
     price = Decimal(repr(best_opposite)) * (1 + direction * rules.slippage)
-    ticks = (price / filters.tick_size).to_integral_value("ROUND_CEILING" if direction > 0 else "ROUND_FLOOR")
-    price = max(ticks, Decimal(1)) * filters.tick_size
-    return Fill(order=order, price=price, fee=price * order.quantity * rules.fee_rate)
+    ticks = (price / filters.tick_size).to_integral_value(ROUND_CEILING if direction > 0 else ROUND_FLOOR)
+    return max(ticks, Decimal(1)) * filters.tick_size
+
+
+def fill(order: Order, rules: FillRules) -> Fill:
+    """The whole order at its own limit: the worst that it accepts, so that nobody is flattered."""
+    return Fill(order=order, price=order.price, fee=order.price * order.quantity * rules.fee_rate)

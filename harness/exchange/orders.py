@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal  # noqa: TC003 - msgspec reads the annotations of these records at run time
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 
 class Side(StrEnum):
@@ -19,12 +16,15 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A market order, already rounded to the symbol's filters."""
+    """A limit order, immediate or cancel (LIMIT, IOC), already rounded to the symbol's filters."""
 
     client_order_id: str
+    """At most 36 characters of `A-Z a-z 0-9 . _ : / -` (Binance's own rule)."""
     symbol: str
     side: Side
     quantity: Decimal
+    price: Decimal
+    """The worst price accepted: a buyer pays no more, a seller gets no less."""
     time_ms: int
     """Event time of the frame that decided it."""
 

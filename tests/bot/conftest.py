@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from harness.bot.decision import Decision
     from harness.bot.ledger import TradeRecord
     from harness.exchange.filters import SymbolFilters
     from harness.recordings.format import Recording
@@ -91,14 +92,19 @@ def same_on_all_codecs() -> Callable[..., tuple[list[Any], dict[str, int]]]:
 
 
 class Traded:
-    """A desk and what it wanted saved."""
+    """A desk and what it decided."""
 
     def __init__(
         self, codec: str, settings: BotSettings, filters: dict[str, SymbolFilters], *, trace: bool = False
     ) -> None:
-        self.saved: list[TradeRecord] = []
+        self.decisions: list[Decision] = []
         self.wire = Wire(registry().codec(codec))
-        self.desk = Desk(self.wire, settings, filters, self.saved.append, trace=trace)
+        self.desk = Desk(self.wire, settings, filters, self.decisions.append, trace=trace)
+
+    @property
+    def saved(self) -> list[TradeRecord]:
+        """Trades in the order in which they are to be written."""
+        return [decision.trade for decision in self.decisions if decision.trade]
 
     def after(self, frames: Iterable[bytes]) -> Traded:
         for frame in frames:

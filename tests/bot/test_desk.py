@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.backends.registry import registry
-from harness.bot.settings import BotSettings, RiskSettings, StrategySettings
+from harness.bot.settings import BotSettings, MarketSettings, MomentumSettings, RiskSettings
 from harness.exchange.filters import SymbolFilters
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 #: Enters at the least rise, from the second price on, and pauses for nothing.
 EAGER = BotSettings(
-    strategy=StrategySettings(fast=2, slow=4, warm_up=2, entry=0.0, exit=0.0, flow=-1.0),
+    market=MarketSettings(fast=2, slow=4),
+    strategy=MomentumSettings(warm_up=2, entry=0.0, exit=0.0, flow=-1.0),
     risk=RiskSettings(maximum_open=3, cool_down_ms=0, maximum_hold_ms=1_000),
 )
 SYMBOLS = ("aaa", "bbb", "ccc", "ddd", "eee")
@@ -39,16 +40,16 @@ def trade(symbol: str, time_ms: int, price: float | str, *, sold: bool = False) 
     return f'{{"stream":"{symbol}@trade","data":{json.dumps(payload)}}}'.encode()
 
 
-def candle(symbol: str, time_ms: int, opened: object, closed: object) -> bytes:
+def candle(symbol: str, time_ms: int, opened: object, closed: object, *, closing: bool = False) -> bytes:
     prices = {"o": str(opened), "c": str(closed), "h": "1", "l": "1", "v": "1"}
-    inner = {"t": 0, "T": 1, "i": "1m", "n": 1, "x": False, **prices}
+    inner = {"t": time_ms, "T": time_ms + 59_999, "i": "1m", "n": 1, "x": closing, **prices}
     payload = {"e": "kline", "E": time_ms, "s": symbol.upper(), "k": inner}
     return f'{{"stream":"{symbol}@kline_1m","data":{json.dumps(payload)}}}'.encode()
 
 
 def state_in(traded: Traded) -> dict[str, object]:
     state = traded.desk.market.symbols["AAA"]
-    return {name: getattr(state, name) for name in state.__slots__}
+    return {name: getattr(state, name) for name in state.__slots__} | {"today": state.today.value}
 
 
 def features_in(traded: Traded) -> list[float]:
@@ -67,7 +68,7 @@ TIMES = st.integers(1, 32_503_680_000_000) | st.integers(1_790_000_000_000, 1_79
 EVENTS = st.one_of(
     st.builds(book, st.sampled_from(SYMBOLS), AMOUNTS, AMOUNTS, st.tuples(AMOUNTS, AMOUNTS)),
     st.builds(trade, st.sampled_from(SYMBOLS), TIMES, AMOUNTS, sold=st.booleans()),
-    st.builds(candle, st.sampled_from(SYMBOLS), TIMES, AMOUNTS, AMOUNTS),
+    st.builds(candle, st.sampled_from(SYMBOLS), TIMES, AMOUNTS, AMOUNTS, closing=st.booleans()),
 )
 FILTERS = SymbolFilters(tick_size=Decimal("0.01"), lot_step=Decimal("0.001"), minimum_notional=Decimal(5))
 
@@ -118,7 +119,7 @@ def test_a_rise_is_bought_at_the_ask_and_sold_when_it_turns(trade_on: TradeOn) -
     falling = [book("aaa", 103.5 - step / 10, 103.51 - step / 10) for step in range(9)]
     traded = trade_on([trade("zzz", 1_000, 100), *rising, *falling], settings=EAGER, filters={"AAA": FILTERS})
     bought, sold = traded.saved[:2]
-    assert bought.trade_id == sold.trade_id == "AAA-3-B"
+    assert bought.trade_id == sold.trade_id == "1-3-B"
     assert bought.entry_price == Decimal("101.03")  # the ask of 101.01, and 0.0001 of slippage, up to the tick
     assert bought.quantity == Decimal("9.900")
     assert (bought.pnl, bought.closed_ms, bought.reason) == (None, None, None)
@@ -204,5 +205,5 @@ def test_what_is_saved_with_a_trade_can_be_written_as_json(name: str, trade_on: 
     codec = registry().codec(name)
     rising = [book("aaa", 100 + step, 100.01 + step) for step in range(5)]
     record = trade_on([trade("aaa", 1_000, 100), *rising], settings=EAGER).saved[0]
-    written: Any = codec.loads(codec.dumps({"features": record.features._asdict(), "fees": record.fees}))
-    assert written == {"features": record.features._asdict(), "fees": str(record.fees)}
+    written: Any = codec.loads(codec.dumps({"features": record.features, "fees": record.fees}))
+    assert written == {"features": record.features, "fees": str(record.fees)}

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from harness.bot.digest import TRAIL_EVERY, DecisionDigest
 from harness.bot.ledger import Ledger
-from harness.bot.strategy import Features, Signal
+from harness.bot.momentum import Momentum
+from harness.bot.risk import Risk
+from harness.bot.settings import RiskSettings
+from harness.bot.signal import Signal
 from harness.exchange.orders import Fill, Order, Side
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 #: Enough of the shipped recording for all kinds of events; short, since each example runs it again.
 SLICE = 600
 CHECKOUT = Path(__file__).resolve().parents[2]
-FEATURES = Features(1.5, -0.25, 0.125, 0.001, 0.0)
+FEATURES = (1.5, -0.25, 0.125, 0.001, 0.0, 50.0, 0.01, -0.001)
 
 
 @pytest.fixture(scope="module")
@@ -255,15 +258,26 @@ def test_no_hash_seed_enters(hash_seed: str, shipped: Recording, whole: str) -> 
 
 
 def bought(symbol: str, quantity: str, price: str = "10") -> Fill:
-    order = Order(client_order_id="x-1-B", symbol=symbol, side=Side.BUY, quantity=Decimal(quantity), time_ms=1)
+    order = Order(
+        client_order_id="1-1-B",
+        symbol=symbol,
+        side=Side.BUY,
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        time_ms=1,
+    )
     return Fill(order=order, price=Decimal(price), fee=Decimal("0.01"))
+
+
+def digest() -> DecisionDigest:
+    return DecisionDigest(Momentum.features)
 
 
 def finished(*fills: Fill) -> str:
     ledger = Ledger()
     for fill in fills:
-        ledger.open(fill, FEATURES)
-    return DecisionDigest().finish(ledger, 5)
+        ledger.open(Risk(RiskSettings(), ledger).position(fill, {}, "momentum"))
+    return digest().finish(ledger, 5)
 
 
 def test_final_positions_enter_whatever_their_order() -> None:
@@ -280,6 +294,24 @@ def test_final_positions_enter_whatever_their_order() -> None:
     assert len(set(different)) == len(different)
 
 
+def changed(number: int, value: float) -> tuple[float, ...]:
+    return (*FEATURES[:number], value, *FEATURES[number + 1 :])
+
+
+def test_the_names_of_the_features_enter() -> None:
+    names = [("a", "b"), ("b", "a"), ("a", "b", "c")]
+    assert len({DecisionDigest(features).finish(Ledger(), 1) for features in names}) == 3
+
+
+def test_without_a_trail_the_digest_is_the_same_and_nothing_grows() -> None:
+    kept, not_kept = digest(), DecisionDigest(Momentum.features, trail=False)
+    for one in (kept, not_kept):
+        one.refusal("cool-down")
+        one.checkpoint()
+    assert kept.finish(Ledger(), 1) == not_kept.finish(Ledger(), 1)
+    assert (len(kept.trail), not_kept.trail) == (2, [])
+
+
 def test_every_part_of_an_evaluation_enters() -> None:
     base = (1, 1_000, "trade", b"BTCUSDT", Signal.HOLD, FEATURES)
     variants = [
@@ -289,22 +321,22 @@ def test_every_part_of_an_evaluation_enters() -> None:
         (*base[:2], "kline", *base[3:]),
         (*base[:3], b"BTCUSDC", *base[4:]),
         (*base[:4], Signal.ENTER, FEATURES),
-        *((*base[:5], FEATURES._replace(**{name: 0.1 + 0.2})) for name in Features._fields),
-        (*base[:5], FEATURES._replace(trend=-0.0)),
-        (*base[:5], FEATURES._replace(flow=0.12500000000000003)),
+        *((*base[:5], changed(number, 0.1 + 0.2)) for number in range(len(FEATURES))),
+        (*base[:5], changed(4, -0.0)),
+        (*base[:5], changed(2, 0.12500000000000003)),
     ]
     digests = set()
     for variant in variants:
-        digest = DecisionDigest()
-        digest.evaluation(*variant)
-        digests.add(digest.finish(Ledger(), 1))
+        one = digest()
+        one.evaluation(*variant)
+        digests.add(one.finish(Ledger(), 1))
     assert len(digests) == len(variants)
 
 
 def test_refusals_and_fills_enter_and_are_decisions() -> None:
-    one, two, three = DecisionDigest(), DecisionDigest(), DecisionDigest()
+    one, two, three = digest(), digest(), digest()
     one.refusal("cool-down")
     two.refusal("too many open")
     three.fill(bought("AAA", "1"), "entry")
-    assert [digest.decisions for digest in (one, two, three)] == [1, 1, 1]
-    assert len({digest.finish(Ledger(), 1) for digest in (one, two, three)}) == 3
+    assert [each.decisions for each in (one, two, three)] == [1, 1, 1]
+    assert len({each.finish(Ledger(), 1) for each in (one, two, three)}) == 3

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.bot.market import LEAST_PRICE, Market
-from harness.bot.settings import StrategySettings
+from harness.bot.settings import MarketSettings
 from harness.exchange.events import LARGEST, BookTicker, Candle, DepthUpdate, Kline
 
 
 @pytest.fixture
 def market() -> Market:
-    return Market(StrategySettings(fast=3, slow=7))
+    return Market(MarketSettings(fast=3, slow=7))
 
 
 def ticker(bid: float, ask: float, bid_quantity: float = 1.0, ask_quantity: float = 1.0) -> BookTicker:
@@ -24,18 +24,18 @@ def update(first: int, last: int, previous: int = 0) -> DepthUpdate:
     return DepthUpdate(event_time=1, symbol="AAA", first_id=first, last_id=last, bids=[], asks=[], previous_id=previous)
 
 
-def kline(opened: float, closed: float) -> Kline:
+def kline(opened: float, closed: float, *, open_time: int = 0, interval: str = "1m", is_closed: bool = False) -> Kline:
     candle = Candle(
-        open_time=0,
-        close_time=1,
-        interval="1m",
+        open_time=open_time,
+        close_time=open_time + 59_999,
+        interval=interval,
         open=opened,
         close=closed,
-        high=1.0,
-        low=1.0,
+        high=max(opened, closed),
+        low=min(opened, closed),
         volume=1.0,
         trades=1,
-        is_closed=False,
+        is_closed=is_closed,
     )
     return Kline(event_time=1, symbol="AAA", candle=candle)
 
@@ -72,7 +72,7 @@ def test_the_averages_follow_the_price_each_at_its_own_pace(market: Market) -> N
     )
 )
 def test_averages_stay_among_the_prices_and_all_else_in_its_range(books: list[tuple[float, float, float]]) -> None:
-    market = Market(StrategySettings(fast=3, slow=7))
+    market = Market(MarketSettings(fast=3, slow=7))
     state = market.state("AAA")
     middles = []
     for one, other, quantity in books:
@@ -89,7 +89,7 @@ def test_averages_stay_among_the_prices_and_all_else_in_its_range(books: list[tu
 
 @given(bid=st.floats(0, LARGEST), ask=st.floats(0, LARGEST))
 def test_a_book_is_taken_when_both_sides_are_there_and_in_order(bid: float, ask: float) -> None:
-    market = Market(StrategySettings())
+    market = Market(MarketSettings())
     state = market.state("AAA")
     is_whole = LEAST_PRICE <= bid <= ask
     assert market.on_book_ticker(state, ticker(bid, ask)) == is_whole
@@ -105,40 +105,40 @@ def test_a_book_without_quantities_has_no_imbalance(market: Market) -> None:
 
 def test_a_trade_moves_the_price_only_where_there_is_no_book(market: Market) -> None:
     state = market.state("AAA")
-    assert market.on_trade(state, 50.0, buyer_is_maker=False)
+    assert market.on_trade(state, 50.0, 1.0, buyer_is_maker=False)
     assert (state.price, state.observations) == (50.0, 1)
     market.on_book_ticker(state, ticker(99.0, 101.0))
-    assert market.on_trade(state, 7.0, buyer_is_maker=False)
+    assert market.on_trade(state, 7.0, 1.0, buyer_is_maker=False)
     assert (state.price, state.observations) == (100.0, 2)
 
 
 def test_flow_leans_to_the_side_that_took(market: Market) -> None:
     state = market.state("AAA")
-    market.on_trade(state, 1.0, buyer_is_maker=False)
+    market.on_trade(state, 1.0, 1.0, buyer_is_maker=False)
     assert state.flow == 0.5
-    market.on_trade(state, 1.0, buyer_is_maker=True)
+    market.on_trade(state, 1.0, 1.0, buyer_is_maker=True)
     assert state.flow == -0.25
 
 
 @given(sides=st.lists(st.booleans(), max_size=200))
 def test_flow_stays_between_minus_one_and_one(sides: list[bool]) -> None:
-    market = Market(StrategySettings(fast=1))
+    market = Market(MarketSettings(fast=1))
     state = market.state("AAA")
     for side in sides:
-        market.on_trade(state, 1.0, buyer_is_maker=side)
+        market.on_trade(state, 1.0, 1.0, buyer_is_maker=side)
     assert -1.0 <= state.flow <= 1.0
 
 
 @pytest.mark.parametrize("price", [0.0, -0.0, 5e-324, 9.9e-13])
 def test_a_trade_at_no_price_is_ignored(market: Market, price: float) -> None:
     state = market.state("AAA")
-    assert not market.on_trade(state, price, buyer_is_maker=False)
+    assert not market.on_trade(state, price, 1.0, buyer_is_maker=False)
     assert (state.flow, state.observations, market.prices_ignored) == (0.0, 0, 1)
 
 
 @given(opened=st.floats(0, LARGEST), closed=st.floats(0, LARGEST))
 def test_a_trend_is_finite_or_not_taken(opened: float, closed: float) -> None:
-    market = Market(StrategySettings())
+    market = Market(MarketSettings())
     state = market.state("AAA")
     if market.on_kline(state, kline(opened, closed)):
         assert state.trend == closed / opened - 1.0
@@ -165,3 +165,59 @@ def test_a_futures_book_is_whole_when_every_previous_id_is_the_last(market: Mark
     assert state.depth_gaps == 0
     market.on_depth(state, update(2_401, 2_500, 2_399))  # U follows u, but pu does not: the rule of futures decides
     assert state.depth_gaps == 1
+
+
+def closed_candles(market: Market, closes: list[float], interval: str = "1m") -> None:
+    state = market.state("AAA")
+    for number, close in enumerate(closes):
+        market.on_kline(state, kline(close, close, open_time=number * 60_000, interval=interval, is_closed=True))
+
+
+def test_closed_candles_of_the_deciding_interval_move_the_indicators(market: Market) -> None:
+    state = market.state("AAA")
+    closes = [100.0 + number % 5 for number in range(21)]
+    closed_candles(market, closes[:14])
+    assert (state.rsi, state.atr, state.band_high) == (50.0, 0.0, 0.0)  # not enough of them
+    closed_candles(market, closes)
+    indicators = state.candles["1m"]
+    assert indicators.closed == 21
+    assert state.rsi == indicators.rsi.value != 50.0
+    assert state.atr == indicators.atr.value / closes[-1] > 0.0
+    assert (state.band_low, state.band_high) == (indicators.bands.lower, indicators.bands.upper)
+
+
+def test_an_open_candle_decides_and_moves_no_indicator(market: Market) -> None:
+    state = market.state("AAA")
+    assert market.on_kline(state, kline(100.0, 101.0))
+    assert state.candles == {}
+
+
+def test_a_candle_that_closes_twice_counts_once(market: Market) -> None:
+    state = market.state("AAA")
+    for _ in range(2):
+        market.on_kline(state, kline(100.0, 101.0, open_time=60_000, is_closed=True))
+    market.on_kline(state, kline(100.0, 101.0, open_time=0, is_closed=True))
+    assert state.candles["1m"].closed == 1
+
+
+def test_other_intervals_have_indicators_of_their_own_and_decide_nothing(market: Market) -> None:
+    state = market.state("AAA")
+    assert not market.on_kline(state, kline(100.0, 130.0, interval="1h", is_closed=True))
+    assert (state.candles["1h"].closed, state.trend, state.rsi) == (1, 0.0, 50.0)
+
+
+def test_an_interval_that_the_exchange_does_not_have_is_not_kept(market: Market) -> None:
+    state = market.state("AAA")
+    for number in range(100):
+        market.on_kline(state, kline(100.0, 130.0, interval=f"{number}x", is_closed=True))
+    assert state.candles == {}
+
+
+def test_the_volume_weighted_mean_begins_anew_every_utc_day(market: Market) -> None:
+    state = market.state("AAA")
+    for price, quantity in ((10.0, 1.0), (20.0, 3.0)):
+        market.on_trade(state, price, quantity, buyer_is_maker=False)
+    assert state.vwap == 17.5
+    market.time_ms = 86_400_000
+    market.on_trade(state, 30.0, 2.0, buyer_is_maker=False)
+    assert state.vwap == 30.0

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from harness.bot.settings import Addresses, BotSettings, RiskSettings, StrategySettings
+from harness.bot.settings import (
+    Addresses,
+    BotSettings,
+    CostSettings,
+    MarketSettings,
+    MomentumSettings,
+    ReversionSettings,
+    RiskSettings,
+)
 from harness.config import parse_toml
 from harness.errors import ConfigError
 
@@ -14,39 +23,46 @@ DATABASE = f"postgresql://bot:{SECRET}@db:5432/trades"
 REDIS = f"redis://:{SECRET}@cache:6379/0"
 
 
-def test_the_defaults_are_those_that_the_document_states() -> None:
-    settings = BotSettings()
-    assert (settings.strategy.fast, settings.strategy.slow, settings.strategy.warm_up) == (8, 40, 30)
-    assert (settings.strategy.entry, settings.strategy.exit, settings.strategy.flow) == (1.5, 0.5, 0.0)
-    assert (settings.risk.notional, settings.risk.maximum_open, settings.risk.cool_down_ms) == (1_000.0, 10, 1_000)
-    assert (settings.risk.maximum_hold_ms, settings.risk.stop_loss, settings.risk.take_profit) == (15_000, 0.004, 0.004)
-    assert settings.minimum_decisions == 20
-
-
 def test_every_default_stands_in_the_document() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "bot.md").read_text(encoding="utf-8")
-    for record in (StrategySettings, RiskSettings, BotSettings):
+    for record in (MarketSettings, MomentumSettings, ReversionSettings, RiskSettings, CostSettings, BotSettings):
         for field in msgspec.structs.fields(record):
-            if field.name not in {"strategy", "risk"}:
-                assert f"| `{field.name}` | {field.default:g} |" in page
+            if not isinstance(field.default, msgspec.Struct):
+                assert f"| `{field.name}` | {written(field.default)} |" in page
+
+
+def written(default: object) -> str:
+    return (
+        default if isinstance(default, str) else str(default).lower() if isinstance(default, bool) else f"{default:g}"
+    )
 
 
 def test_settings_survive_toml_and_json() -> None:
-    settings = parse_toml("[strategy]\nfast = 3\n[risk]\nmaximum_open = 1\n", BotSettings, source="test")
-    assert settings.strategy == StrategySettings(fast=3)
+    text = '[market]\nfast = 3\n[strategy]\nname = "momentum"\nentry = 2.0\n[risk]\nmaximum_open = 1\n'
+    settings = parse_toml(text + "[costs]\nfee_rate = 0.00075\n", BotSettings, source="test")
+    assert settings.market == MarketSettings(fast=3)
+    assert settings.strategy == MomentumSettings(entry=2.0)
     assert settings.risk == RiskSettings(maximum_open=1)
+    assert settings.costs.fee_rate == Decimal("0.00075")
     assert msgspec.json.decode(msgspec.json.encode(settings), type=BotSettings) == settings
 
 
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("[strategy]\nfast = 0", "strategy.fast"),
-        ("[strategy]\nslow = -1", "strategy.slow"),
-        ("[strategy]\nwarm_up = 0", "strategy.warm_up"),
-        ('[strategy]\nentry = "1"', "strategy.entry"),
-        ("[risk]\nnotional = 0.0", "risk.notional"),
-        ("[risk]\nnotional = inf", "risk.notional"),
+        ("[market]\nfast = 0", "market.fast"),
+        ("[market]\nslow = -1", "market.slow"),
+        ("[market]\nrsi = 1", "market.rsi"),
+        ('[strategy]\nname = "momentum"\nwarm_up = 0', "strategy.warm_up"),
+        ('[strategy]\nname = "momentum"\nentry = "1"', "strategy.entry"),
+        ('[strategy]\nname = "mean-reversion"\noversold = 101.0', "strategy.oversold"),
+        ('[strategy]\nname = "hodl"', "strategy.name"),
+        ("[strategy]\nentry = 1.0", "strategy"),
+        ("[risk]\nmaximum_notional = 0.0", "risk.maximum_notional"),
+        ("[risk]\nmaximum_notional = inf", "risk.maximum_notional"),
+        ("[risk]\nrisk_fraction = 0.0", "risk.risk_fraction"),
+        ("[risk]\nstop_loss = 0.0", "risk.stop_loss"),
+        ("[costs]\nslippage = 0.6", "costs"),
         ("[risk]\nmaximum_open = -1", "risk.maximum_open"),
         ("[risk]\nmaximum_hold_ms = -1", "risk.maximum_hold_ms"),
         ("[risk]\nstop_loss = 1.5", "risk.stop_loss"),

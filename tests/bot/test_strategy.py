@@ -1,74 +1,111 @@
 from __future__ import annotations
 
-import math
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from harness.bot.market import SymbolState
-from harness.bot.settings import StrategySettings
-from harness.bot.strategy import Features, MomentumStrategy, Signal
+from harness.bot import strategy
+from harness.bot.momentum import Momentum
+from harness.bot.reversion import Reversion
+from harness.bot.settings import BotSettings, MomentumSettings, PluggedSettings, ReversionSettings
+from harness.bot.signal import Signal
+from harness.config import parse_toml
+from harness.errors import TickproofError, UnknownName
 
-STRATEGY = MomentumStrategy(StrategySettings(warm_up=10, entry=1.5, exit=0.5, flow=0.1))
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-
-def state_of(
-    *, observations: int = 10, fast: float = 100.0, slow: float = 100.0, volatility: float = 0.01
-) -> SymbolState:
-    state = SymbolState("AAA")
-    state.observations, state.fast, state.slow, state.volatility = observations, fast, slow, volatility
-    return state
+    from harness.bot.market import SymbolState
+    from tests.bot.conftest import Traded
 
 
-def features_of(momentum: float, flow: float = 0.1) -> Features:
-    return Features(momentum, 0.0, flow, 0.0, 0.0)
+class Contrarian:
+    """What another package could bring: buys whatever falls."""
+
+    name = "contrarian"
+    features = ("trend", "below")
+
+    def __init__(self, *, below: float) -> None:
+        self._below = below
+
+    def judge(self, state: SymbolState) -> tuple[Signal, tuple[float, ...]]:
+        signal = Signal.ENTER if state.price < self._below else Signal.HOLD
+        return signal, (state.trend, self._below)
+
+    def confidence(self, signal: Signal, features: tuple[float, ...]) -> float:
+        del signal, features
+        return 0.5
 
 
-def test_momentum_is_the_drift_in_mean_moves() -> None:
-    state = state_of(fast=102.0, slow=100.0, volatility=0.01)
-    state.imbalance, state.flow, state.spread, state.trend = 0.1, 0.2, 0.3, 0.4
-    assert STRATEGY.features(state) == Features((102.0 / 100.0 - 1.0) / 0.01, 0.1, 0.2, 0.3, 0.4)
+class Nameless:
+    name = "nameless"
+    features: tuple[str, ...] = ()
 
 
-@pytest.mark.parametrize(("slow", "volatility"), [(0.0, 0.01), (100.0, 0.0), (0.0, 0.0)])
-def test_without_a_price_or_a_move_there_is_no_momentum(slow: float, volatility: float) -> None:
-    assert STRATEGY.features(state_of(slow=slow, volatility=volatility)).momentum == 0.0
+class Offered(EntryPoint):
+    """An entry point of a package that is not installed: it loads from this module."""
+
+    def load(self) -> object:
+        try:
+            return globals()[self.attr]
+        except KeyError:
+            raise ImportError("no such thing") from None
 
 
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = EntryPoints(
+        Offered(name=name, value=f"{__name__}:{what}", group=strategy.GROUP)
+        for name, what in (("contrarian", "Contrarian"), ("nameless", "Nameless"), ("broken", "Absent"))
+    )
+    monkeypatch.setattr(strategy, "entry_points", lambda group: offered.select(group=group))
+
+
+def test_the_settings_name_the_strategy() -> None:
+    assert isinstance(strategy.made(MomentumSettings()), Momentum)
+    assert isinstance(strategy.made(ReversionSettings()), Reversion)
+
+
+def test_a_strategy_is_chosen_by_its_name_in_toml() -> None:
+    settings = parse_toml('[strategy]\nname = "mean-reversion"\noversold = 20.0', BotSettings, source="bot.toml")
+    assert settings.strategy == ReversionSettings(oversold=20.0)
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_strategy_of_another_package_trades_by_its_name(trade_on: Callable[..., Traded]) -> None:
+    settings = BotSettings(strategy=PluggedSettings(plugin="contrarian", parameters={"below": 50.0}))
+    frames = [
+        b'{"stream":"aaa@trade","data":{"e":"trade","E":%d,"s":"AAA","t":1,"p":"%d","q":"1","m":false}}'
+        % (number, price)
+        for number, price in enumerate((60, 55, 49), 1)
+    ]
+    traded = trade_on(frames, settings=settings)
+    assert [trade.entry_price > 49 for trade in traded.saved] == [True]
+    [decision] = traded.decisions
+    assert decision.signal is not None
+    assert (decision.signal.strategy, decision.signal.confidence) == ("contrarian", 0.5)
+    assert decision.signal.features == {"trend": 0.0, "below": 50.0}
+
+
+@pytest.mark.usefixtures("plugged")
+def test_an_unknown_strategy_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(UnknownName, match="unknown strategy 'hodl'; known: broken, contrarian, nameless"):
+        strategy.made(PluggedSettings(plugin="hodl"))
+
+
+@pytest.mark.usefixtures("plugged")
 @pytest.mark.parametrize(
-    ("momentum", "flow", "observations", "signal"),
+    ("name", "parameters", "why"),
     [
-        (1.51, 0.1, 10, Signal.ENTER),
-        (1.5, 0.1, 10, Signal.HOLD),
-        (1.51, 0.09, 10, Signal.HOLD),
-        (1.51, 0.1, 9, Signal.HOLD),
-        (-0.51, 0.0, 10, Signal.LEAVE),
-        (-0.5, 0.0, 10, Signal.HOLD),
-        (-0.51, 0.0, 9, Signal.HOLD),
-        (0.0, 0.0, 10, Signal.HOLD),
+        ("contrarian", {"above": 1.0}, "cannot be made"),
+        ("broken", {}, "cannot be made"),
+        ("nameless", {}, "must have a name and 1 to 64 named features"),
     ],
 )
-def test_signals_by_their_thresholds(momentum: float, flow: float, observations: int, signal: Signal) -> None:
-    assert STRATEGY.signal(state_of(observations=observations), features_of(momentum, flow)) is signal
-
-
-@given(momentum=st.floats(allow_nan=False), flow=st.floats(-1, 1), observations=st.integers(0, 100))
-def test_a_signal_follows_from_its_features_alone(momentum: float, flow: float, observations: int) -> None:
-    signal = STRATEGY.signal(state_of(observations=observations), features_of(momentum, flow))
-    if signal is Signal.ENTER:
-        assert momentum > 1.5
-        assert flow >= 0.1
-    if signal is Signal.LEAVE:
-        assert momentum < -0.5
-    assert signal is Signal.HOLD or observations >= 10
-
-
-@given(fast=st.floats(1e-12, 1e18), slow=st.floats(1e-12, 1e18), volatility=st.just(0.0) | st.floats(1e-17, 1e30))
-def test_features_are_finite(fast: float, slow: float, volatility: float) -> None:
-    assert all(
-        math.isfinite(value) for value in STRATEGY.features(state_of(fast=fast, slow=slow, volatility=volatility))
-    )
+def test_what_is_no_strategy_is_refused(name: str, parameters: dict[str, float], why: str) -> None:
+    with pytest.raises(TickproofError, match=why):
+        strategy.made(PluggedSettings(plugin=name, parameters=parameters))
 
 
 def test_the_numbers_of_the_signals_are_those_that_digests_hold() -> None:

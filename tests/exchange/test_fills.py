@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exchange.fills import FillRules, fill
+from harness.exchange.fills import FillRules, fill, limit_price
 from harness.exchange.filters import DEFAULT_FILTERS, SymbolFilters
 from harness.exchange.orders import Order, Side
 
@@ -20,8 +20,8 @@ RULES = st.builds(
 )
 
 
-def order(side: Side, quantity: str = "2") -> Order:
-    return Order(client_order_id="x", symbol="AAA", side=side, quantity=Decimal(quantity), time_ms=1)
+def order(side: Side, quantity: str = "2", price: Decimal = Decimal(100)) -> Order:
+    return Order(client_order_id="x", symbol="AAA", side=side, quantity=Decimal(quantity), price=price, time_ms=1)
 
 
 @pytest.mark.parametrize(
@@ -37,23 +37,23 @@ def order(side: Side, quantity: str = "2") -> Order:
     ],
 )
 def test_a_taker_gets_a_worse_price_on_a_tick(side: Side, best: float, price: str) -> None:
-    assert fill(order(side), best, CENT, FillRules()).price == Decimal(price)
+    assert limit_price(side, best, CENT, FillRules()) == Decimal(price)
 
 
 def test_without_costs_the_price_is_the_best_one() -> None:
-    assert fill(order(Side.BUY), 100.37, CENT, FREE).price == Decimal("100.37")
-    assert fill(order(Side.SELL), 100.37, CENT, FREE).price == Decimal("100.37")
+    assert limit_price(Side.BUY, 100.37, CENT, FREE) == Decimal("100.37")
+    assert limit_price(Side.SELL, 100.37, CENT, FREE) == Decimal("100.37")
 
 
 def test_the_fee_is_a_share_of_the_notional() -> None:
-    made = fill(order(Side.BUY, "2.5"), 100.0, CENT, FillRules(fee_rate=Decimal("0.001"), slippage=Decimal(0)))
+    made = fill(order(Side.BUY, "2.5"), FillRules(fee_rate=Decimal("0.001"), slippage=Decimal(0)))
     assert (made.price, made.notional, made.fee) == (Decimal(100), Decimal(250), Decimal("0.25"))
 
 
 @given(best=st.floats(1e-8, 1e12), tick=TICKS, rules=RULES)
 def test_a_buyer_never_pays_less_than_the_ask(best: float, tick: Decimal, rules: FillRules) -> None:
     filters = SymbolFilters(tick_size=tick, lot_step=Decimal(1), minimum_notional=Decimal(0))
-    price = fill(order(Side.BUY), best, filters, rules).price
+    price = limit_price(Side.BUY, best, filters, rules)
     worst = Decimal(repr(best)) * (1 + rules.slippage)
     assert price >= Decimal(repr(best))
     assert price % tick == 0
@@ -65,7 +65,7 @@ def test_a_seller_never_gets_more_than_the_bid_unless_the_bid_is_less_than_a_tic
     best: float, tick: Decimal, rules: FillRules
 ) -> None:
     filters = SymbolFilters(tick_size=tick, lot_step=Decimal(1), minimum_notional=Decimal(0))
-    price = fill(order(Side.SELL), best, filters, rules).price
+    price = limit_price(Side.SELL, best, filters, rules)
     assert price % tick == 0
     assert price >= tick
     assert price <= max(Decimal(repr(best)), tick)
@@ -73,6 +73,13 @@ def test_a_seller_never_gets_more_than_the_bid_unless_the_bid_is_less_than_a_tic
 
 @given(best=st.floats(1e-8, 1e12), rules=RULES)
 def test_to_buy_and_sell_at_once_never_pays(best: float, rules: FillRules) -> None:
-    bought = fill(order(Side.BUY), best, DEFAULT_FILTERS, rules)
-    sold = fill(order(Side.SELL), best, DEFAULT_FILTERS, rules)
+    bought, sold = (
+        fill(order(side, price=limit_price(side, best, DEFAULT_FILTERS, rules)), rules)
+        for side in (Side.BUY, Side.SELL)
+    )
     assert sold.notional - bought.notional - bought.fee - sold.fee <= 0
+
+
+def test_an_order_is_filled_whole_at_its_own_limit() -> None:
+    made = fill(order(Side.SELL, "3", Decimal("7.5")), FillRules())
+    assert (made.price, made.order.quantity, made.fee) == (Decimal("7.5"), Decimal(3), Decimal("0.0225"))

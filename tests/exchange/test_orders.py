@@ -7,7 +7,9 @@ import pytest
 
 from harness.exchange.orders import Fill, Order, Side
 
-ORDER = Order(client_order_id="AAA-7-B", symbol="AAA", side=Side.BUY, quantity=Decimal("0.30"), time_ms=5)
+ORDER = Order(
+    client_order_id="1-7-B", symbol="AAA", side=Side.BUY, quantity=Decimal("0.30"), price=Decimal(9), time_ms=5
+)
 
 
 def test_the_sides_are_binance_s_two_words() -> None:
