@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from harness.exchange.events import Candle
 
 #: Binance's kline intervals (BINANCE.md section 5); what claims another one has no indicators.
-INTERVALS = frozenset(["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"])
+INTERVALS = frozenset(
+    ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
+)
 
 
 class CandleIndicators:

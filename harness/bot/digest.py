@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from msgspec import msgpack
 
 if TYPE_CHECKING:
     from harness.bot.ledger import Ledger
@@ -14,18 +15,18 @@ if TYPE_CHECKING:
 #: A hash is kept for every so many frames: where two stacks part can then be found.
 TRAIL_EVERY = 1_000
 
-_KINDS = {"bookTicker": 1, "aggTrade": 2, "trade": 3, "kline": 4, "depth": 5, "markPrice": 6, "miniTicker": 7}
-
 
 class DecisionDigest:
-    """Takes every evaluation, in order, and what came of it."""
+    """Takes every evaluation, in order, and what came of it.
+
+    They are hashed as MessagePack, which writes a float by its exact bits and everything else in one way only.
+    """
 
     def __init__(self, features: tuple[str, ...], *, trace: bool = False, trail: bool = True) -> None:
         """`features` are the strategy's; without `trail` nothing grows, however long the bot runs."""
         self._hash = blake2b(" ".join(features).encode(), digest_size=16)
-        self._pending = bytearray()
-        # Frame number, time (ms), kind of event, signal, the features by their exact bits; the symbol follows.
-        self._pack = struct.Struct(f"<QqBB{len(features)}d").pack
+        self._pending: list[object] = []
+        self._encode = msgpack.Encoder().encode
         self._keeps_trail = trail
         self.trail: list[str] = []
         self.decisions = 0
@@ -34,15 +35,12 @@ class DecisionDigest:
         """Every evaluation in words, when asked for: slow, for finding the first divergence."""
 
     def evaluation(
-        self, frame: int, time_ms: int, kind: str, tag: bytes, signal: Signal, features: tuple[float, ...]
+        self, frame: int, time_ms: int, kind: str, symbol: str, signal: Signal, features: tuple[float, ...]
     ) -> None:
-        """One judgement of the strategy; its features by their exact bits."""
-        self._pending += self._pack(frame, time_ms, _KINDS[kind], signal, *features)
-        self._pending += tag
+        """One judgement of the strategy."""
+        self._pending.append((frame, time_ms, kind, symbol, signal, features))
         if self.trace is not None:
-            self.trace.append(
-                f"frame {frame}: {kind} {tag.decode()} {signal.name} {[value.hex() for value in features]}"
-            )
+            self.trace.append(f"frame {frame}: {kind} {symbol} {signal.name} {[value.hex() for value in features]}")
 
     def refusal(self, name: str) -> None:
         """A wish that was not granted, by name."""
@@ -56,13 +54,13 @@ class DecisionDigest:
 
     def _decided(self, text: str) -> None:
         self.decisions += 1
-        self._pending += text.encode() + b"\n"
+        self._pending.append(text)
         if self.trace is not None:
             self.trace.append(text)
 
     def checkpoint(self) -> None:
         """Hash what is pending and keep the state of the chain."""
-        self._hash.update(self._pending)
+        self._hash.update(self._encode(self._pending))
         self._pending.clear()
         if self._keeps_trail:
             self.trail.append(self._hash.hexdigest())
@@ -70,7 +68,7 @@ class DecisionDigest:
     def finish(self, ledger: Ledger, frames: int) -> str:
         """The digest of all, final positions included."""
         for symbol, position in sorted(ledger.positions.items()):
-            self._pending += f"open {symbol} {position.entry.order.quantity} @ {position.entry.price}\n".encode()
-        self._pending += f"frames {frames} closed {ledger.trades_closed}\n".encode()
+            self._pending.append(f"open {symbol} {position.entry.order.quantity} @ {position.entry.price}")
+        self._pending.append(f"frames {frames} closed {ledger.trades_closed}")
         self.checkpoint()
         return self._hash.hexdigest()

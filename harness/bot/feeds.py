@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from harness.exchange.events import (
     AccountPosition,
-    AggTrade,
-    BookTicker,
-    DepthUpdate,
     Event,
     ExecutionReport,
-    Kline,
-    Trade,
 )
 
 if TYPE_CHECKING:
@@ -22,12 +17,15 @@ if TYPE_CHECKING:
     from harness.bot.market import Market, SymbolState
     from harness.bot.wire import Wire
 
-    Handler = Callable[[SymbolState, Event], bool]
+    Handler = Callable[[SymbolState, Any], bool]
     """Takes a payload into the market state; True when the strategy shall look at the symbol."""
 
 
 class PriceFeed:
-    """Book tickers and trades: every one that names a price is a reason to decide. Mini tickers only pass by."""
+    """Book tickers and trades: every one that names a price is a reason to decide.
+
+    Mark prices are kept and mini tickers pass by: they are no price at which anybody traded.
+    """
 
     def __init__(self, market: Market) -> None:
         self._market = market
@@ -35,40 +33,23 @@ class PriceFeed:
     def handlers(self) -> dict[str, Handler]:
         """By kind of stream."""
         return {
-            "bookTicker": self.on_book_ticker,
-            "aggTrade": self.on_trade,
-            "trade": self.on_trade,
-            "miniTicker": self.on_mini_ticker,
+            "bookTicker": self._market.on_book_ticker,
+            "aggTrade": self._market.on_trade,
+            "trade": self._market.on_trade,
+            "markPrice": self._market.on_mark_price,
+            "miniTicker": _pass_by,
         }
-
-    def on_book_ticker(self, state: SymbolState, event: Event) -> bool:
-        """New best prices."""
-        return self._market.on_book_ticker(state, cast("BookTicker", event))
-
-    def on_trade(self, state: SymbolState, event: Event) -> bool:
-        """One or several trades at a price."""
-        trade = cast("AggTrade | Trade", event)
-        return self._market.on_trade(state, trade.price, trade.quantity, buyer_is_maker=trade.buyer_is_maker)
-
-    def on_mini_ticker(self, state: SymbolState, event: Event) -> bool:
-        """A day's summary decides nothing."""
-        del state, event
-        return False
 
 
 class KlineFeed:
-    """Candles, open and closed."""
+    """Candles of any interval, open and closed; those of the deciding interval are a reason to decide."""
 
     def __init__(self, market: Market) -> None:
         self._market = market
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of stream."""
-        return {"kline": self.on_kline}
-
-    def on_kline(self, state: SymbolState, event: Event) -> bool:
-        """An update of the current candle."""
-        return self._market.on_kline(state, cast("Kline", event))
+        return {"kline": self._market.on_kline}
 
 
 class DepthFeed:
@@ -79,12 +60,13 @@ class DepthFeed:
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of stream."""
-        return {"depth": self.on_depth}
+        return {"depth": self._market.on_depth}
 
-    def on_depth(self, state: SymbolState, event: Event) -> bool:
-        """Never a reason to decide."""
-        self._market.on_depth(state, cast("DepthUpdate", event))
-        return False
+
+def _pass_by(state: SymbolState, event: Event) -> bool:
+    """A day's summary decides nothing."""
+    del state, event
+    return False
 
 
 class AccountFeed:

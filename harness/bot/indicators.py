@@ -240,30 +240,27 @@ class Vwap:
     value is within 2 n * 2**-53 of the exact one: a ten-billionth after 400,000 trades, in the worst case.
     """
 
-    __slots__ = ("_end_ms", "_notional", "_price", "_quantity")
+    __slots__ = ("_end_ms", "_notional", "_quantity", "value")
 
     def __init__(self) -> None:
         self._end_ms = 0
-        self._price = self._notional = self._quantity = 0.0
+        self._notional = self._quantity = 0.0
+        self.value = 0.0
+        """In the unit of the price."""
 
     @property
     def ready(self) -> bool:
         """Whether anything was traded today."""
         return self._quantity > 0.0
 
-    @property
-    def value(self) -> float:
-        """In the unit of the price."""
-        return self._notional / self._quantity if self._quantity > 0.0 else self._price
-
     def update(self, time_ms: int, price: float, quantity: float) -> None:
         """Take a trade; of a candle its typical price, (high + low + close) / 3, and its volume."""
         if time_ms >= self._end_ms:
             self._end_ms = time_ms - time_ms % _MS_PER_DAY + _MS_PER_DAY
             self._notional = self._quantity = 0.0
-        self._price = price
         self._notional += price * quantity
         self._quantity += quantity
+        self.value = self._notional / self._quantity if self._quantity > 0.0 else price
 
 
 class RollingVwap:

@@ -10,7 +10,7 @@ from harness.bot.indicators import Vwap
 if TYPE_CHECKING:
     from harness.bot.settings import MarketSettings
     from harness.exchange.book import LocalBook
-    from harness.exchange.events import BookTicker, Candle, DepthUpdate, Kline
+    from harness.exchange.events import AggTrade, BookTicker, Candle, DepthUpdate, Kline, MarkPrice, Trade
 
 #: No price is smaller: the finest tick on Binance's wire is 1e-8. With the bounds of the event records it keeps every
 #: feature finite.
@@ -41,17 +41,13 @@ class SymbolState:
         "slow",
         "spread",
         "symbol",
-        "tag",
         "today",
         "trend",
         "volatility",
-        "vwap",
     )
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
-        self.tag = symbol.encode()
-        """The symbol as the digest writes it."""
         self.observations = 0
         self.price = 0.0
         """Middle of the book where there is a book ticker, else the last trade; 0 before the first."""
@@ -70,8 +66,7 @@ class SymbolState:
         self.trend = 0.0
         """Close over open of the last candle seen, less one."""
         self.today = Vwap()
-        self.vwap = 0.0
-        """Volume-weighted mean price of the UTC day's trades; 0 before the first."""
+        """Volume-weighted mean price of the UTC day's trades, by event time."""
         self.mark_price = 0.0
         """USD-M; 0 elsewhere."""
         self.rsi = 50.0
@@ -126,14 +121,14 @@ class Market:
         self._observe(state, middle)
         return True
 
-    def on_trade(self, state: SymbolState, price: float, quantity: float, *, buyer_is_maker: bool) -> bool:
+    def on_trade(self, state: SymbolState, event: AggTrade | Trade) -> bool:
         """A trade; it moves the price only of a symbol without book ticker. False for one at no price."""
+        price = event.price
         if not price >= LEAST_PRICE:
             self.prices_ignored += 1
             return False
-        state.flow += ((-1.0 if buyer_is_maker else 1.0) - state.flow) * self._fast
-        state.today.update(self.time_ms, price, quantity)
-        state.vwap = state.today.value
+        state.flow += ((-1.0 if event.buyer_is_maker else 1.0) - state.flow) * self._fast
+        state.today.update(self.time_ms, price, event.quantity)
         if state.bid == 0.0:
             self._observe(state, price)
         return True
@@ -161,12 +156,18 @@ class Market:
         if indicators.close(candle) and candle.interval == self._interval:
             _take_over(state, indicators, candle.close)
 
-    def on_depth(self, state: SymbolState, event: DepthUpdate) -> None:
+    def on_mark_price(self, state: SymbolState, event: MarkPrice) -> bool:
+        """The price that margins are reckoned by; it decides nothing."""
+        state.mark_price = event.price
+        return False
+
+    def on_depth(self, state: SymbolState, event: DepthUpdate) -> bool:
         """Levels stay as received; only the sequence is checked (BINANCE.md 5.1: U = u + 1; USD-M: pu = u)."""
         last = state.depth_id
         if last and (event.previous_id != last if event.previous_id else event.first_id != last + 1):
             state.depth_gaps += 1
         state.depth_id = event.last_id
+        return False
 
     def _observe(self, state: SymbolState, price: float) -> None:
         previous = state.price

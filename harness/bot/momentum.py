@@ -30,7 +30,7 @@ class Momentum:
 
     def judge(self, state: SymbolState) -> tuple[Signal, tuple[float, ...]]:
         """Signal and features of this moment, all finite."""
-        slow, volatility, flow, vwap = state.slow, state.volatility, state.flow, state.vwap
+        slow, volatility, flow, vwap = state.slow, state.volatility, state.flow, state.today.value
         momentum = (state.fast / slow - 1.0) / volatility if volatility > 0.0 and slow > 0.0 else 0.0
         gap = state.price / vwap - 1.0 if vwap >= _LEAST_PRICE else 0.0
         features = (momentum, state.imbalance, flow, state.spread, state.trend, state.rsi, state.atr, gap)

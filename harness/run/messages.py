@@ -65,12 +65,26 @@ class QueriesJob(_Message, frozen=True, kw_only=True, tag="queries"):
     mix_s: float
 
 
+class CostJob(_Message, frozen=True, kw_only=True, tag="cost"):
+    """Time the bot's own work on a message, in process."""
+
+    recording: str
+    """Path of the file."""
+    frames: int
+    passes: int
+    seed: int
+    """Of the order of the pieces."""
+    bot: BotSettings = BotSettings()
+    symbols: int = 0
+    """Spread the frames over so many symbols; 0 for those of the recording."""
+
+
 class Request(_Message, frozen=True, kw_only=True):
     """What a worker reads from its standard input."""
 
     v: int
     stack: str
-    job: BotJob | CodecJob | QueriesJob
+    job: BotJob | CodecJob | CostJob | QueriesJob
     absent: list[str] = []
     """Packages that shall not be importable."""
 

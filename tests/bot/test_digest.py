@@ -313,13 +313,13 @@ def test_without_a_trail_the_digest_is_the_same_and_nothing_grows() -> None:
 
 
 def test_every_part_of_an_evaluation_enters() -> None:
-    base = (1, 1_000, "trade", b"BTCUSDT", Signal.HOLD, FEATURES)
+    base = (1, 1_000, "trade", "BTCUSDT", Signal.HOLD, FEATURES)
     variants = [
         base,
         (2, *base[1:]),
         (1, 1_001, *base[2:]),
         (*base[:2], "kline", *base[3:]),
-        (*base[:3], b"BTCUSDC", *base[4:]),
+        (*base[:3], "BTCUSDC", *base[4:]),
         (*base[:4], Signal.ENTER, FEATURES),
         *((*base[:5], changed(number, 0.1 + 0.2)) for number in range(len(FEATURES))),
         (*base[:5], changed(4, -0.0)),

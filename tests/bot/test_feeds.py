@@ -5,7 +5,7 @@ import pytest
 from harness.backends.registry import registry
 from harness.bot.feeds import AccountFeed, DepthFeed, KlineFeed, PriceFeed
 from harness.bot.market import Market
-from harness.bot.settings import StrategySettings
+from harness.bot.settings import MarketSettings
 from harness.bot.wire import Wire
 from harness.exchange.events import MARKET_SHAPES, MiniTicker
 
@@ -21,13 +21,13 @@ def feed() -> AccountFeed:
 
 
 def test_every_kind_that_is_decoded_has_one_handler() -> None:
-    market = Market(StrategySettings())
+    market = Market(MarketSettings())
     kinds = [kind for feed in (PriceFeed, KlineFeed, DepthFeed) for kind in feed(market).handlers()]
     assert sorted(kinds) == sorted(MARKET_SHAPES)
 
 
 def test_a_mini_ticker_is_no_reason_to_decide() -> None:
-    market = Market(StrategySettings())
+    market = Market(MarketSettings())
     state = market.state("AAA")
     event = MiniTicker(event_time=1, symbol="AAA", close=5.0, open=1.0, high=6.0, low=0.5, volume=10.0)
     assert not PriceFeed(market).handlers()["miniTicker"](state, event)

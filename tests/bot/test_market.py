@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.bot.market import LEAST_PRICE, Market
 from harness.bot.settings import MarketSettings
-from harness.exchange.events import LARGEST, BookTicker, Candle, DepthUpdate, Kline
+from harness.exchange.events import LARGEST, BookTicker, Candle, DepthUpdate, Kline, Trade
 
 
 @pytest.fixture
@@ -18,6 +18,10 @@ def market() -> Market:
 
 def ticker(bid: float, ask: float, bid_quantity: float = 1.0, ask_quantity: float = 1.0) -> BookTicker:
     return BookTicker(symbol="AAA", update_id=1, bid=bid, bid_quantity=bid_quantity, ask=ask, ask_quantity=ask_quantity)
+
+
+def trade(price: float, quantity: float = 1.0, *, sold: bool = False) -> Trade:
+    return Trade(event_time=1, symbol="AAA", trade_id=1, price=price, quantity=quantity, buyer_is_maker=sold)
 
 
 def update(first: int, last: int, previous: int = 0) -> DepthUpdate:
@@ -44,8 +48,6 @@ def test_a_symbol_has_one_state_from_its_first_mention(market: Market) -> None:
     state = market.state("AAA")
     assert market.state("AAA") is state
     assert market.symbols == {"AAA": state}
-    assert state.tag == b"AAA"
-    assert market.state("币安").tag == "币安".encode()
 
 
 def test_the_first_book_sets_both_averages(market: Market) -> None:
@@ -105,18 +107,18 @@ def test_a_book_without_quantities_has_no_imbalance(market: Market) -> None:
 
 def test_a_trade_moves_the_price_only_where_there_is_no_book(market: Market) -> None:
     state = market.state("AAA")
-    assert market.on_trade(state, 50.0, 1.0, buyer_is_maker=False)
+    assert market.on_trade(state, trade(50.0))
     assert (state.price, state.observations) == (50.0, 1)
     market.on_book_ticker(state, ticker(99.0, 101.0))
-    assert market.on_trade(state, 7.0, 1.0, buyer_is_maker=False)
+    assert market.on_trade(state, trade(7.0))
     assert (state.price, state.observations) == (100.0, 2)
 
 
 def test_flow_leans_to_the_side_that_took(market: Market) -> None:
     state = market.state("AAA")
-    market.on_trade(state, 1.0, 1.0, buyer_is_maker=False)
+    market.on_trade(state, trade(1.0))
     assert state.flow == 0.5
-    market.on_trade(state, 1.0, 1.0, buyer_is_maker=True)
+    market.on_trade(state, trade(1.0, sold=True))
     assert state.flow == -0.25
 
 
@@ -125,14 +127,14 @@ def test_flow_stays_between_minus_one_and_one(sides: list[bool]) -> None:
     market = Market(MarketSettings(fast=1))
     state = market.state("AAA")
     for side in sides:
-        market.on_trade(state, 1.0, 1.0, buyer_is_maker=side)
+        market.on_trade(state, trade(1.0, sold=side))
     assert -1.0 <= state.flow <= 1.0
 
 
 @pytest.mark.parametrize("price", [0.0, -0.0, 5e-324, 9.9e-13])
 def test_a_trade_at_no_price_is_ignored(market: Market, price: float) -> None:
     state = market.state("AAA")
-    assert not market.on_trade(state, price, 1.0, buyer_is_maker=False)
+    assert not market.on_trade(state, trade(price))
     assert (state.flow, state.observations, market.prices_ignored) == (0.0, 0, 1)
 
 
@@ -216,8 +218,8 @@ def test_an_interval_that_the_exchange_does_not_have_is_not_kept(market: Market)
 def test_the_volume_weighted_mean_begins_anew_every_utc_day(market: Market) -> None:
     state = market.state("AAA")
     for price, quantity in ((10.0, 1.0), (20.0, 3.0)):
-        market.on_trade(state, price, quantity, buyer_is_maker=False)
-    assert state.vwap == 17.5
+        market.on_trade(state, trade(price, quantity))
+    assert state.today.value == 17.5
     market.time_ms = 86_400_000
-    market.on_trade(state, 30.0, 2.0, buyer_is_maker=False)
-    assert state.vwap == 30.0
+    market.on_trade(state, trade(30.0, 2.0))
+    assert state.today.value == 30.0

@@ -39,7 +39,8 @@ def named(state: SymbolState) -> dict[str, float]:
 def test_momentum_is_the_drift_in_mean_moves_and_the_rest_is_the_state_s() -> None:
     state = state_of(fast=102.0, slow=100.0, volatility=0.01)
     state.imbalance, state.flow, state.spread, state.trend, state.rsi, state.atr = 0.1, 0.2, 0.3, 0.4, 60.0, 0.05
-    state.price, state.vwap = 101.0, 100.0
+    state.price = 101.0
+    state.today.update(0, 100.0, 1.0)
     assert named(state) == {
         "momentum": (102.0 / 100.0 - 1.0) / 0.01,
         "imbalance": 0.1,

@@ -1,0 +1,166 @@
+"""What a message costs the bot, in process and without a socket, beside the cost of decoding it alone."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.backends.registry import registry
+from harness.bot.desk import Desk
+from harness.bot.wire import Wire
+from harness.exchange import streams
+from harness.exchange.events import MARKET_SHAPES
+from harness.recordings.format import MARKET, load
+from harness.recordings.loop import looped
+from harness.results.model import Measurement
+from harness.run.messages import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from harness.backends.stack import Stack
+    from harness.bot.decision import Decision
+    from harness.bot.market import SymbolState
+    from harness.bot.settings import BotSettings
+    from harness.run.messages import CostJob
+
+    Run = Callable[[], None]
+    Piece = Callable[[Sequence[bytes]], Run]
+    """Makes everything ready for these frames, so that the run is all that is timed."""
+
+ALL = "all"
+METRIC = "message_us"
+_HEAD = b'{"stream":"'
+_BETWEEN = b'","data":'
+
+
+def run_cost(stack: Stack, job: CostJob) -> Outcome:
+    """Microseconds a message of every piece, for the whole mix and for each kind of event alone; a value a pass.
+
+    The pieces are the floors (msgspec's typed decoding of the payload; the codec's own `loads` of the frame), then
+    `wire` (bytes to events), `market` (events into the state) and `desk` (all that the bot does without I/O). Within a
+    pass they come in a fresh random order.
+    """
+    frames = _frames(job)
+    by_event = {ALL: frames, **_by_kind(frames)}
+    pieces = _pieces(stack.codec, job.bot)
+    found: dict[tuple[str, str], list[float]] = {}
+    rng = random.Random(job.seed)
+    _quiet_collector()
+    for _ in range(job.passes):
+        cells = [(piece, event) for piece in pieces for event in by_event]
+        for piece, event in rng.sample(cells, len(cells)):
+            sample = by_event[event]
+            found.setdefault((piece, event), []).append(_timed(pieces[piece](sample)) / len(sample))
+    return Outcome(
+        active={},
+        measurements=[
+            Measurement(metric=METRIC, labels={"piece": piece, "event": event}, values=values)
+            for (piece, event), values in found.items()
+        ],
+        counters={event: len(sample) for event, sample in by_event.items()},
+    )
+
+
+def _frames(job: CostJob) -> list[bytes]:
+    recording = load(Path(job.recording))
+    taken = [frame.body for frame in looped(recording, job.frames) if frame.connection == MARKET]
+    return _spread(taken, job.symbols) if job.symbols else taken
+
+
+def _by_kind(frames: Sequence[bytes]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for frame in frames:
+        found.setdefault(streams.parse(_name_of(frame)).kind, []).append(frame)
+    return found
+
+
+def _name_of(frame: bytes) -> str:
+    return frame[len(_HEAD) : frame.find(_BETWEEN)].decode()
+
+
+def _spread(frames: Sequence[bytes], symbols: int) -> list[bytes]:
+    """The same frames over so many symbols: each stream's frames go to the copies of its symbol in turn."""
+    seen: dict[str, int] = {}
+    names = sorted({_name_of(frame).partition("@")[0] for frame in frames})
+    copies = max(1, symbols // len(names))
+    renamed = []
+    for frame in frames:
+        symbol = _name_of(frame).partition("@")[0]
+        # Runs of frames stay together, as a symbol's own frames do in a burst.
+        turn = seen.get(symbol, 0)
+        seen[symbol] = turn + 1
+        new = f"{symbol}{turn % copies:04}"
+        renamed.append(
+            frame.replace(f'"{symbol}@'.encode(), f'"{new}@'.encode()).replace(
+                f'"s":"{symbol.upper()}"'.encode(), f'"s":"{new.upper()}"'.encode()
+            )
+        )
+    return renamed
+
+
+def _pieces(codec: str, settings: BotSettings) -> dict[str, Piece]:
+    return {
+        "msgspec typed decode": _typed_decoding,
+        "codec loads": lambda frames: _over(frames, registry().codec(codec).loads),
+        "wire": lambda frames: _over(frames, Wire(registry().codec(codec)).market_message),
+        "market": lambda frames: _over(frames, _desk(_Unjudged, codec, settings)),
+        "desk": lambda frames: _over(frames, _desk(Desk, codec, settings)),
+    }
+
+
+class _Unjudged(Desk):
+    """Takes events into the market and goes no further."""
+
+    def _evaluate(self, kind: str, state: SymbolState) -> None:
+        pass
+
+
+def _desk(kind: type[Desk], codec: str, settings: BotSettings) -> Callable[[bytes], None]:
+    return kind(Wire(registry().codec(codec)), settings, {}, _forget).on_frame
+
+
+def _forget(decision: Decision) -> None:
+    """What becomes of a decision is not the desk's cost."""
+
+
+def _over(frames: Sequence[bytes], take: Callable[[bytes], object]) -> Run:
+    def run() -> None:
+        for frame in frames:
+            take(frame)
+
+    return run
+
+
+def _typed_decoding(frames: Sequence[bytes]) -> Run:
+    """The strictest floor: payloads cut out beforehand, the right decoder at hand."""
+    decoders = {kind: msgspec.json.Decoder(shape, strict=False).decode for kind, shape in MARKET_SHAPES.items()}
+    pairs = [
+        (decoders[streams.parse(_name_of(frame)).kind], frame[frame.find(_BETWEEN) + len(_BETWEEN) : -1])
+        for frame in frames
+    ]
+
+    def run() -> None:
+        for decode, payload in pairs:
+            decode(payload)
+
+    return run
+
+
+def _timed(run: Run) -> float:
+    """Microseconds."""
+    start = time.perf_counter_ns()
+    run()
+    return (time.perf_counter_ns() - start) / 1e3
+
+
+def _quiet_collector() -> None:
+    """The bot's own policy (harness.bot.app): what lives is frozen out of the collector."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
