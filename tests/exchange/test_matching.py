@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from harness.exchange.answers import quote_asset, status_of, trades_of
+from harness.exchange.fills import FillRules, fill
+from harness.exchange.filters import SymbolFilters
+from harness.exchange.matching import Accepted, Exchange, Refusal
+from harness.exchange.orders import Order, Side
+
+ORDER = Order(
+    client_order_id="1-42-B",
+    symbol="BTCUSDT",
+    side=Side.BUY,
+    quantity=Decimal("0.5"),
+    price=Decimal("30000.25"),
+    time_ms=1_700_000_000_000,
+)
+FILTERS = {"BTCUSDT": SymbolFilters(tick_size=Decimal("0.01"), lot_step=Decimal("0.001"), minimum_notional=Decimal(10))}
+
+
+def numbered(number: int, **changes: object) -> Order:
+    return replace(ORDER, client_order_id=f"1-{number}-B", **changes)  # type: ignore[arg-type] # by name
+
+
+def code(answer: Accepted | Refusal) -> int:
+    return answer.code if isinstance(answer, Refusal) else 0
+
+
+def test_an_order_is_filled_whole_at_its_own_limit_by_the_rules_that_all_share() -> None:
+    rules = FillRules(fee_rate=Decimal("0.002"))
+    accepted = Exchange(rules).place(ORDER, 7)
+    assert accepted == Accepted(order=ORDER, order_id=1, trade_id=1, fill=fill(ORDER, rules), time_ms=7)
+
+
+def test_ids_count_up_and_an_expired_order_has_no_trade() -> None:
+    exchange = Exchange(last_order_id=10, last_trade_id=5)
+    placed = [exchange.place(numbered(number), 7, expires=number == 1) for number in range(3)]
+    assert [(one.order_id, one.trade_id) for one in placed if isinstance(one, Accepted)] == [(11, 6), (12, -1), (13, 7)]
+
+
+def test_a_client_order_id_is_taken_once_even_for_another_order() -> None:
+    exchange = Exchange()
+    first = exchange.place(ORDER, 7)
+    assert exchange.place(ORDER, 8) == Refusal(code=-2010, msg="Duplicate order sent.")
+    assert code(exchange.place(replace(ORDER, side=Side.SELL, symbol="ETHUSDT"), 8)) == -2010
+    assert exchange.status("BTCUSDT", "1-42-B") == first
+
+
+def test_what_an_exchange_forgot_its_archive_still_knows() -> None:
+    written: dict[str, Accepted] = {}
+    exchange = Exchange(remembered=2, archive=written.get)
+    for number in range(5):
+        accepted = exchange.place(numbered(number), 7)
+        assert isinstance(accepted, Accepted)
+        written[accepted.order.client_order_id] = accepted
+    assert code(exchange.place(numbered(0), 8)) == -2010
+    assert exchange.status("BTCUSDT", "1-0-B") == written["1-0-B"]
+
+
+def test_memory_is_bounded_without_an_archive() -> None:
+    exchange = Exchange(remembered=2)
+    for number in range(5):
+        exchange.place(numbered(number), 7)
+    assert [code(exchange.status("BTCUSDT", f"1-{number}-B")) for number in range(5)] == [-2013, -2013, -2013, 0, 0]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 37, "a b", "é", "a\n", "x;y"])
+def test_a_malformed_client_order_id_is_refused(bad: str) -> None:
+    refusal = Exchange().place(replace(ORDER, client_order_id=bad), 7)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == -1100
+    assert r"'newClientOrderId'; legal range is '^[\.A-Z\:/a-z0-9_-]{1,36}$'" in refusal.msg
+
+
+@pytest.mark.parametrize("good", ["x" * 36, ".A:/z_9-"])
+def test_a_client_order_id_of_the_documented_characters_is_taken(good: str) -> None:
+    assert code(Exchange().place(replace(ORDER, client_order_id=good), 7)) == 0
+
+
+@pytest.mark.parametrize(
+    ("symbol", "answer"), [("btcusdt", -1100), ("", -1100), ("X" * 51, -1100), ("币安人生USDT", 0)]
+)
+def test_a_symbol_is_upper_case_and_of_any_script(symbol: str, answer: int) -> None:
+    assert code(Exchange().place(replace(ORDER, symbol=symbol), 7)) == answer
+
+
+@pytest.mark.parametrize("field", ["price", "quantity"])
+@pytest.mark.parametrize(
+    ("amount", "answer"),
+    [
+        ("0", -1013),
+        ("-1", -1013),
+        ("NaN", -1013),
+        ("Infinity", -1013),
+        ("1E+999999", -1013),
+        ("1E-999999", -1111),
+        ("0.000000001", -1111),
+        ("0.00000001", 0),
+    ],
+)
+def test_an_amount_that_means_nothing_is_refused(field: str, amount: str, answer: int) -> None:
+    assert code(Exchange().place(numbered(1, **{field: Decimal(amount)}), 7)) == answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "failure"),
+    [
+        ({"price": Decimal("30000.255")}, "PRICE_FILTER"),
+        ({"quantity": Decimal("0.0005")}, "LOT_SIZE"),
+        ({"price": Decimal(1)}, "NOTIONAL"),
+    ],
+)
+def test_filters_hold_where_they_are_known(changes: dict[str, Decimal], failure: str) -> None:
+    order = numbered(1, **changes)
+    assert Exchange(filters=FILTERS).place(order, 7) == Refusal(code=-1013, msg=f"Filter failure: {failure}")
+    assert code(Exchange(filters=FILTERS).place(replace(order, symbol="ETHUSDT"), 7)) == 0
+
+
+def test_a_refused_order_leaves_no_trace() -> None:
+    exchange = Exchange(filters=FILTERS)
+    exchange.place(replace(ORDER, quantity=Decimal("0.0005")), 7)
+    accepted = exchange.place(ORDER, 8)
+    assert isinstance(accepted, Accepted)
+    assert accepted.order_id == 1
+
+
+def test_no_order_is_ever_open_to_be_cancelled() -> None:
+    exchange = Exchange()
+    exchange.place(ORDER, 7)
+    assert exchange.cancel("BTCUSDT", "1-42-B") == Refusal(code=-2011, msg="Unknown order sent.")
+
+
+def test_an_order_is_found_under_its_own_symbol_only() -> None:
+    exchange = Exchange()
+    exchange.place(ORDER, 7)
+    assert exchange.status("ETHUSDT", "1-42-B") == Refusal(code=-2013, msg="Order does not exist.")
+
+
+def test_the_answers_to_status_and_trades_agree_with_the_fill() -> None:
+    filled, late = Exchange().place(ORDER, 7), Exchange().place(ORDER, 7, expires=True)
+    assert isinstance(filled, Accepted)
+    assert isinstance(late, Accepted)
+    status, (trade,) = status_of(filled), trades_of(filled)
+    assert (status.status, status.executed_qty, status.cummulative_quote_qty) == (
+        "FILLED",
+        "0.50000000",
+        "15000.12500000",
+    )
+    assert (trade.commission, trade.commission_asset, trade.quote_qty) == ("15.00012500", "USDT", "15000.12500000")
+    assert (status_of(late).status, status_of(late).executed_qty, trades_of(late)) == ("EXPIRED", "0.00000000", [])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "asset"), [("BTCUSDT", "USDT"), ("BTCFDUSD", "FDUSD"), ("ETHBTC", "BTC"), ("USDT", None), ("XYZ", None)]
+)
+def test_the_quote_asset_is_the_end_of_the_symbol(symbol: str, asset: str | None) -> None:
+    assert quote_asset(symbol) == asset
