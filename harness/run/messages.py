@@ -77,6 +77,21 @@ class CostJob(_Message, frozen=True, kw_only=True, tag="cost"):
     bot: BotSettings = BotSettings()
     symbols: int = 0
     """Spread the frames over so many symbols; 0 for those of the recording."""
+    pieces: list[str] = []
+    """Only these; empty for all."""
+    by_event: bool = True
+    """Each kind of event alone too."""
+
+
+class SoakJob(_Message, frozen=True, kw_only=True, tag="soak"):
+    """Feed the bot's desk for long, and see how its memory grows."""
+
+    recording: str
+    """Path of the file."""
+    messages: int
+    every: int
+    """The memory is read after each so many messages."""
+    bot: BotSettings = BotSettings()
 
 
 class Request(_Message, frozen=True, kw_only=True):
@@ -84,7 +99,7 @@ class Request(_Message, frozen=True, kw_only=True):
 
     v: int
     stack: str
-    job: BotJob | CodecJob | CostJob | QueriesJob
+    job: BotJob | CodecJob | CostJob | QueriesJob | SoakJob
     absent: list[str] = []
     """Packages that shall not be importable."""
 

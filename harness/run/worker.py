@@ -18,7 +18,7 @@ import msgspec
 from harness.backends.stack import Stack
 from harness.errors import TickproofError
 from harness.redact import redact
-from harness.run.messages import BotJob, CodecJob, CostJob, Outcome, Reply, Request, decode_request
+from harness.run.messages import BotJob, CodecJob, CostJob, Outcome, Reply, Request, SoakJob, decode_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,10 @@ def _perform(request: Request) -> Outcome:
         from harness.run.cost_trial import run_cost  # noqa: PLC0415
 
         return run_cost(stack, request.job)
+    if isinstance(request.job, SoakJob):
+        from harness.run.soak_trial import run_soak  # noqa: PLC0415
+
+        return run_soak(stack, request.job)
     from harness.run.query_trial import run_queries  # noqa: PLC0415
 
     return run_queries(stack, request.job)
