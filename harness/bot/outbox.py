@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from harness.backends.backoff import Backoff
 from harness.clock import MonotonicClock
 from harness.errors import ServiceError
-from harness.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +26,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+#: How soon a full gateway is looked at again.
+_LOOK_AGAIN_S = 0.005
 
 
 class Hold(StrEnum):
@@ -54,17 +55,16 @@ class QueueStatistics:
     reasons: tuple[str, ...] = ()
     """Why it does."""
     trouble: str = ""
-    """What the disk or the gateway says while it is tried again; empty when all goes well."""
+    """What the disk says while it is tried again; empty when all goes well."""
     journalled: int = 0
     sent: int = 0
-    """Orders, those sent again after a restart included."""
+    """Orders given to the gateway, those sent again after a restart included."""
 
 
 class Outbox:
     """Takes decisions without waiting, journals them in batches, and only then sends their orders, in order.
 
-    Nothing is dropped: at a mark it calls `pause`, below another one `resume`. `send` may raise ServiceError or OSError
-    for a gateway that is away; the order is then tried again, under the same id.
+    Nothing is dropped: at a mark it calls `pause`, below another one `resume`. `send` and `is_full` are the gateway's.
     """
 
     HIGH = 2_000
@@ -74,10 +74,11 @@ class Outbox:
     def __init__(
         self,
         journal: Journal,
-        send: Callable[[Order], Awaitable[None]],
+        send: Callable[[Order], None],
         pause: Callable[[], None],
         resume: Callable[[], None],
         *,
+        is_full: Callable[[], bool] = lambda: False,
         maximum_pending: int = 100_000,
         maximum_unsettled: int = 10_000,
         clock: Clock | None = None,
@@ -86,6 +87,7 @@ class Outbox:
     ) -> None:
         self._journal = journal
         self._send = send
+        self._is_full = is_full
         self._pause = pause
         self._resume = resume
         self._clock = clock or MonotonicClock()
@@ -121,12 +123,6 @@ class Outbox:
         self._peak = max(self._peak, len(waiting))
         if len(waiting) >= self.HIGH:
             self._hold(Hold.OUTBOX_FULL)
-        self._empty.clear()
-        self._wake.set()
-
-    def send_again(self) -> None:
-        """Send all unsettled orders once more, before newer ones: for a gateway that was lost and is back."""
-        self._again = True
         self._empty.clear()
         self._wake.set()
 
@@ -182,49 +178,51 @@ class Outbox:
         """Until nothing is left to do."""
         while self._again or self._unsent or self._waiting:
             if self._again:
+                self._unsent = deque(await self._surely(self._journal.unsettled))
                 self._again = False
-                self._unsent = deque(await self._surely("the journal", self._journal.unsettled, Hold.JOURNAL_FAILS))
             elif self._unsent:
-                await self._surely("the gateway", lambda: self._send(self._unsent[0]))
-                self._unsent.popleft()
-                self._sent += 1
+                await self._send_next()
             else:
                 await self._journal_batch()
         self._empty.set()
 
+    async def _send_next(self) -> None:
+        while self._is_full():
+            await self._sleep(_LOOK_AGAIN_S)
+        self._send(self._unsent[0])
+        self._unsent.popleft()
+        self._sent += 1
+
     async def _journal_batch(self) -> None:
         batch = self._waiting[: self.BATCH]
-        await self._surely("the journal", lambda: self._journal.append(batch), Hold.JOURNAL_FAILS)
+        await self._surely(lambda: self._journal.append(batch))
         del self._waiting[: len(batch)]
         self._journalled += len(batch)
         self._unsent.extend(decision.order for decision in batch if decision.order)
         if len(self._waiting) < self.LOW:
             self._let_go(Hold.OUTBOX_FULL)
 
-    async def _surely(self, whom: str, work: Callable[[], Awaitable[T]], hold: Hold | None = None) -> T:
-        """The result of work that is tried until it succeeds; `hold` is in force while it does not."""
+    async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What the journal answers, asked until it does; the market waits while it does not."""
         while True:
             try:
                 result = await work()
-            except (ServiceError, OSError) as error:
-                self._fails(whom, error)
-                if hold:
-                    self._hold(hold)
+            except ServiceError as error:
+                self._fails(error)
                 await self._sleep(self._backoff.next_s())
                 continue
             if self._trouble:
-                _log.warning("%s works again", whom)
+                _log.warning("the journal works again")
                 self._trouble = ""
                 self._backoff.reset()
-            if hold:
-                self._let_go(hold)
+                self._let_go(Hold.JOURNAL_FAILS)
             return result
 
-    def _fails(self, whom: str, error: Exception) -> None:
-        told = f"{whom}: {redact(str(error)) or type(error).__name__}"
+    def _fails(self, error: ServiceError) -> None:
         if not self._trouble:
-            _log.error("%s; trying again until it works", told)
-        self._trouble = told
+            _log.error("%s; trying again until it works", error)
+        self._trouble = str(error)
+        self._hold(Hold.JOURNAL_FAILS)
 
     def _weigh(self) -> None:
         """Hold the market when the journal grows too long, let go when it is half as long."""
