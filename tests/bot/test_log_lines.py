@@ -65,13 +65,14 @@ def raised(log: logging.Logger, error: Exception, **others: Any) -> None:
 
 
 def test_a_text_line_tells_time_level_logger_message_and_extra_fields(said: Callable[..., Said]) -> None:
-    log, lines, _ = said()
+    log, lines, recent = said()
     log.info("connected to %s", "the market", extra={"attempt": 3, "route": "spot public"})
     (line,) = lines()
     moment, _, rest = line.partition(" ")
     assert datetime.fromisoformat(moment).utcoffset() is not None
     assert moment.endswith("Z")
     assert rest == 'INFO    harness.bot.test: connected to the market, attempt=3, route="spot public"'
+    assert recent.lines == (), "no error"
 
 
 def test_a_json_line_is_one_object_with_the_same(said: Callable[..., Said]) -> None:
