@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 #: The first wait after a failure, doubled with each further one up to the longest; a random half of it is left out.
 FIRST_WAIT_S: Final = 0.25
 LONGEST_WAIT_S: Final = 30.0
-#: After so many tries in vain the market is read on, so that a REST interface that is away costs books, not stops.
-PATIENCE: Final = 6
+#: For live running: longer than this no snapshot may keep the bot from the market, and a position from its stop.
+LONGEST_PAUSE_S: Final = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class SnapshotStatistics:
     pauses: int = 0
     """How often the market was paused."""
     read_on: int = 0
-    """How often it was read on before the requests were served, after too many tries in vain."""
+    """How often it was read on before the requests were served, after the longest pause."""
 
 
 class Snapshots:
@@ -58,14 +58,21 @@ class Snapshots:
         pause: Callable[[], None],
         resume: Callable[[], None],
         *,
+        longest_pause_s: float | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`fetch` raises ServiceError or OSError when it gets none; `chance` gives numbers from 0 to 1."""
+        """`fetch` raises ServiceError or OSError when it gets none; `chance` gives numbers from 0 to 1.
+
+        With `longest_pause_s` the market is read on after so long, the fetching going on beside it: for live running,
+        since what is read then depends on the clock.
+        """
         self.statistics = SnapshotStatistics()
         self._fetch = fetch
         self._pause_market = pause
         self._resume_market = resume
+        self._longest_pause_s = longest_pause_s
+        self._timer: asyncio.TimerHandle | None = None
         self._sleep = sleep
         self._chance = chance
         self._waiting: dict[str, None] = {}
@@ -73,6 +80,7 @@ class Snapshots:
         self._filled = asyncio.Event()
         self._paused = False
         self._reads_on = False
+        """Whether the market is not to be paused until all that waits now is served."""
         self._tries = 0
         """In vain, since the last snapshot that was of use."""
         self._is_out = False
@@ -136,11 +144,6 @@ class Snapshots:
         self._waiting[symbol] = self._waiting.pop(symbol)
         wait_s = min(FIRST_WAIT_S * 2.0 ** min(self._tries, 20), LONGEST_WAIT_S) * (0.5 + self._chance() / 2)
         self._tries += 1
-        if self._tries >= PATIENCE and self._paused:
-            _log.warning("%d tries in vain for a depth snapshot: the market is read on without", self._tries)
-            self.statistics.read_on += 1
-            self._reads_on = True
-            self._resume()
         await self._sleep(max(wait_s, at_least_s))
 
     def _pause(self) -> None:
@@ -148,8 +151,19 @@ class Snapshots:
             self._paused = True
             self.statistics.pauses += 1
             self._pause_market()
+            if self._longest_pause_s is not None:
+                self._timer = asyncio.get_running_loop().call_later(self._longest_pause_s, self._read_on)
+
+    def _read_on(self) -> None:
+        _log.warning("no depth snapshot in %g s: the market is read on without", self._longest_pause_s)
+        self.statistics.read_on += 1
+        self._reads_on = True
+        self._resume()
 
     def _resume(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._paused:
             self._paused = False
             self._resume_market()
