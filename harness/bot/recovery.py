@@ -22,7 +22,7 @@ _POSITIONS = """
     select symbol, trade_id, quantity, entry_price, fees, opened_at, strategy, features
     from positions order by opened_at, trade_id
 """
-_CLOSED = "select symbol, max(closed_at) from trades where status = 'closed' group by symbol"
+_CLOSED = "select symbol, max(closed_at) from trades where status = 'closed' and closed_at is not null group by symbol"
 _REALISED = "select coalesce(sum(pnl), 0) from daily_statistics"
 _DAYS = "select day, pnl from daily_statistics order by day desc limit $1"
 

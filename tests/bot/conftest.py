@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import secrets
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +27,7 @@ from harness.services.opening import open_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from types import ModuleType
 
     from harness.bot.decision import Decision
     from harness.bot.ledger import TradeRecord
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from harness.recordings.format import Recording
     from harness.services.opening import Services
     from harness.services.server import Server
+    from tests.bot.servers import Mortal
 
 # Other work shares the machine: how long an example takes says nothing.
 settings.register_profile("bot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -187,6 +191,26 @@ def own_postgresql() -> Iterator[Server]:
     """A PostgreSQL server of this test only, which it may end."""
     with open_services("auto", environ={}, want=("postgresql",)) as services:
         yield services.postgresql
+
+
+@pytest.fixture
+def mortal_postgresql(own_postgresql: Server) -> Iterator[Mortal]:
+    """The same, to be killed, frozen and started again."""
+    if own_postgresql.pid is None or not sys.platform.startswith("linux"):
+        pytest.skip("the server cannot be started again: its process is not ours, or /proc is not there to tell how")
+    server: Mortal = beside("servers").Mortal(own_postgresql)
+    yield server
+    server.close()
+
+
+def beside(name: str) -> ModuleType:
+    """A module of this folder: tests are no package."""
+    spec = importlib.util.spec_from_file_location(f"tickproof_bot_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Watched:
