@@ -1,8 +1,10 @@
-"""`tickproof replay serve`: a recording as a Binance on loopback, for any client."""
+"""`tickproof replay`: a recording as a Binance on loopback, for any client, and a Binance that takes orders."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from harness.errors import ConfigError
 from harness.recordings.catalogue import find
 from harness.recordings.format import load
 from harness.replay.frames import Strips
+from harness.replay.order_gateway import serve_orders
 from harness.replay.player import Pace
 from harness.replay.standing import Standing
 from harness.replay.tape import tape_of
@@ -51,6 +54,25 @@ def serve(
             signal.pause()
         except KeyboardInterrupt:
             print("ended")
+
+
+@app.command(epilog="Example: tickproof replay orders --port 9444 --log orders.jsonl")
+def orders(
+    log: Annotated[Path, typer.Option(help="Where accepted orders are written, a JSON line each; read back if there.")],
+    host: Annotated[str, typer.Option(help="An address of the loopback.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any free one.", min=0, max=65535)] = 9444,
+) -> None:
+    """Take orders as Binance's WebSocket API would, on loopback, until Ctrl-C; every order is filled at its limit.
+
+    What was accepted is in the log before the client is told: a witness of what a bot decided, outside the bot.
+    """
+
+    def ready(port_taken: int) -> None:
+        print(f"orders:  ws://{f'[{host}]' if ':' in host else host}:{port_taken}/ws-api/v3")
+        print(f"log:     {log}\nCtrl-C ends it.", flush=True)
+
+    count = asyncio.run(serve_orders(log, host=host, port=port, ready=ready))
+    print(f"ended; {count:,} accepted orders in {log}")
 
 
 def _urls(root: str, tape: Tape) -> list[str]:

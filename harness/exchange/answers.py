@@ -116,7 +116,7 @@ def status_of(accepted: Accepted) -> OrderStatus:
     )
 
 
-def trades_of(accepted: Accepted) -> list[OwnTrade]:
+def own_trades_of(accepted: Accepted) -> list[OwnTrade]:
     """What `myTrades` says of an order: one trade, or none. Commission is always in the quote asset (fills.py)."""
     order, fill = accepted.order, accepted.fill
     if fill is None:

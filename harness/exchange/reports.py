@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.exchange.answers import trades_of, wire_amount
+from harness.exchange.answers import own_trades_of, wire_amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def new(accepted: Accepted) -> Report:
 
 def trade(accepted: Accepted) -> Report:
     """The order was filled, whole and at one price; raises ValueError for one that was not."""
-    trades = trades_of(accepted)
+    trades = own_trades_of(accepted)
     if not trades:
         raise ValueError(f"order {accepted.order.client_order_id} was not filled")
     return _report(accepted.order, accepted.time_ms, "TRADE", "FILLED", order_id=accepted.order_id, **_executed(trades))

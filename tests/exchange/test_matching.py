@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.exchange.answers import quote_asset, status_of, trades_of
+from harness.exchange.answers import quote_asset, status_of, own_trades_of
 from harness.exchange.fills import FillRules, fill
 from harness.exchange.filters import SymbolFilters
 from harness.exchange.matching import Accepted, Exchange, Refusal
@@ -144,14 +144,14 @@ def test_the_answers_to_status_and_trades_agree_with_the_fill() -> None:
     filled, late = Exchange().place(ORDER, 7), Exchange().place(ORDER, 7, expires=True)
     assert isinstance(filled, Accepted)
     assert isinstance(late, Accepted)
-    status, (trade,) = status_of(filled), trades_of(filled)
+    status, (trade,) = status_of(filled), own_trades_of(filled)
     assert (status.status, status.executed_qty, status.cummulative_quote_qty) == (
         "FILLED",
         "0.50000000",
         "15000.12500000",
     )
     assert (trade.commission, trade.commission_asset, trade.quote_qty) == ("15.00012500", "USDT", "15000.12500000")
-    assert (status_of(late).status, status_of(late).executed_qty, trades_of(late)) == ("EXPIRED", "0.00000000", [])
+    assert (status_of(late).status, status_of(late).executed_qty, own_trades_of(late)) == ("EXPIRED", "0.00000000", [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.errors import ConfigError, NotTrustworthy, ResultError
+from harness.exchange.matching import Accepted, Exchange
+from harness.exchange.orders import Order, Side
+from harness.replay.order_log import AcceptedOrder, OrderLog, accepted_of, line_of, read_log
+from harness.replay.order_trades import ExpectedTrade, trades_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def accepted(
+    count: int, *, first: int = 1, side: Side = Side.BUY, symbol: str = "BTCUSDT", expires: bool = False
+) -> list[Accepted]:
+    exchange = Exchange(last_order_id=first - 1, last_trade_id=first - 1)
+    made = []
+    for number in range(first, first + count):
+        order = Order(
+            client_order_id=f"1-{number}-{side[0]}",
+            symbol=symbol,
+            side=side,
+            quantity=Decimal("0.5"),
+            price=Decimal("30000.25") + number,
+            time_ms=5,
+        )
+        placed = exchange.place(order, 7, expires=expires)
+        assert isinstance(placed, Accepted)
+        made.append(placed)
+    return made
+
+
+def lines(count: int, *, first: int = 1) -> list[AcceptedOrder]:
+    return [line_of(one, 9) for one in accepted(count, first=first)]
+
+
+def bought(number: int, symbol: str = "BTCUSDT") -> AcceptedOrder:
+    return line_of(accepted(1, first=number, symbol=symbol)[0], 9)
+
+
+def sold(number: int, symbol: str = "BTCUSDT") -> AcceptedOrder:
+    return line_of(accepted(1, first=number, symbol=symbol, side=Side.SELL)[0], 9)
+
+
+def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        log.append(lines(2))
+        log.append([])
+        log.append(lines(1, first=3))
+    assert read_log(path) == lines(3)
+    assert path.read_text().splitlines()[0] == (
+        '{"v":1,"client_order_id":"1-1-B","symbol":"BTCUSDT","side":"BUY","quantity":"0.5","price":"30001.25",'
+        '"status":"FILLED","fee":"15.000625","order_id":1,"trade_id":1,"order_ms":5,"received_ms":7,"received_ns":9}'
+    )
+
+
+def test_an_order_comes_back_as_the_exchange_knew_it(tmp_path: Path) -> None:
+    made = [*accepted(2), *accepted(1, first=3, expires=True)]
+    with OrderLog(tmp_path / "orders.jsonl") as log:
+        log.append([line_of(one, 9) for one in made])
+        assert [log.find(one.order.client_order_id) for one in made] == made
+        assert [log.numbered(number) for number in range(5)] == [None, *made, None]
+        assert log.find("nobody") is None
+    assert [accepted_of(line) for line in read_log(tmp_path / "orders.jsonl")] == made
+
+
+def test_a_log_is_gone_on_with_where_it_ended(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        log.append(lines(2))
+    with OrderLog(path) as log:
+        assert (len(log), log.last_order_id, log.last_trade_id) == (2, 2, 2)
+        log.append(lines(1, first=3))
+        assert log.find("1-3-B") == accepted(1, first=3)[0]
+        assert log.find("1-1-B") == accepted(1)[0]
+    assert read_log(path) == lines(3)
+
+
+@pytest.mark.parametrize("kept", [1, 150, -1])
+def test_a_line_that_a_kill_cut_in_half_is_cut_off_with_a_warning(
+    tmp_path: Path, kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        log.append(lines(2))
+    whole = path.read_bytes()
+    first, second = whole.splitlines(keepends=True)
+    path.write_bytes(first + second[:kept])
+    assert read_log(path) == lines(1)
+    with caplog.at_level(logging.WARNING), OrderLog(path) as log:
+        assert log.find("1-2-B") is None
+        log.append(lines(1, first=2))
+    assert "its last line is not whole and was cut off" in caplog.text
+    assert path.read_bytes() == whole
+
+
+def test_a_whole_log_is_opened_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        with OrderLog(tmp_path / "orders.jsonl") as log:
+            log.append(lines(1, first=len(log) + 1))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("text", ["{}", "hello", '{"v":2}', "\x00" * 3_000])
+def test_a_file_that_is_no_log_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        log.append(lines(1))
+    path.write_text(path.read_text() + text + "\n")
+    with pytest.raises(ResultError, match=r"orders\.jsonl, line 2: "):
+        read_log(path)
+    with pytest.raises(ResultError, match=r"orders\.jsonl, line 2: "):
+        OrderLog(path)
+
+
+def test_a_log_with_an_order_missing_or_doubled_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        log.append(lines(3))
+    first, second, third = path.read_text().splitlines(keepends=True)
+    for bad in (first + third, first + second + second, second + third):
+        path.write_text(bad)
+        with pytest.raises(ResultError, match="an order is missing or stands here twice"):
+            OrderLog(path)
+
+
+def test_one_gateway_writes_to_a_log(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path), pytest.raises(ConfigError, match="another order gateway writes to it; choose another --log"):
+        OrderLog(path)
+    OrderLog(path).close()
+
+
+def test_a_log_that_cannot_be_written_or_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        OrderLog(tmp_path / "none" / "orders.jsonl")
+    with pytest.raises(ResultError, match="cannot be read"):
+        read_log(tmp_path / "none.jsonl")
+
+
+def test_purchases_and_sales_of_a_symbol_are_trades_in_the_order_of_their_purchases() -> None:
+    assert trades_of([bought(1), bought(2, "ETHUSDT"), sold(3, "ETHUSDT"), sold(4), bought(5)]) == [
+        ExpectedTrade(
+            trade_id="1-1-B",
+            symbol="BTCUSDT",
+            quantity=Decimal("0.5"),
+            entry_price=Decimal("30001.25"),
+            exit_price=Decimal("30004.25"),
+            exit_id="1-4-S",
+        ),
+        ExpectedTrade(
+            trade_id="1-2-B",
+            symbol="ETHUSDT",
+            quantity=Decimal("0.5"),
+            entry_price=Decimal("30002.25"),
+            exit_price=Decimal("30003.25"),
+            exit_id="1-3-S",
+        ),
+        ExpectedTrade(trade_id="1-5-B", symbol="BTCUSDT", quantity=Decimal("0.5"), entry_price=Decimal("30005.25")),
+    ]
+
+
+def test_an_order_that_expired_is_no_trade() -> None:
+    assert trades_of([line_of(accepted(1, expires=True)[0], 9)]) == []
+
+
+def test_a_sale_of_what_is_not_held_is_no_trade_of_this_bot() -> None:
+    with pytest.raises(NotTrustworthy, match=r"1-2-S sells 0\.5 BTCUSDT where 0 are held"):
+        trades_of([bought(1, "ETHUSDT"), sold(2)])
+    with pytest.raises(NotTrustworthy, match="where 0 are held"):
+        trades_of([bought(1), sold(2), sold(3)])
