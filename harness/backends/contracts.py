@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from harness.backends.latency import LatencyTally
 
 if TYPE_CHECKING:
     import asyncio
@@ -77,6 +79,17 @@ class CacheStatistics:
     misses: int = 0
     writes: int = 0
     errors: int = 0
+    """Operations that failed, opening included; not those that were left undone while the store was away."""
+    dropped: int = 0
+    """Puts that were not stored: too many waited, or the store was away."""
+    skipped: int = 0
+    """Look-ups that were not made, because the store was away."""
+    outages: int = 0
+    """How often the store went away, at the start included."""
+    away_now: bool = False
+    """Whether the store is out of use at this moment: every `get` is None at once."""
+    latency: LatencyTally = field(default_factory=LatencyTally, compare=False)
+    """What look-ups waited for the store, those in vain included; empty for a cache within the process."""
 
     @property
     def hit_rate(self) -> float:
@@ -90,11 +103,17 @@ class Cache(Protocol):
     statistics: CacheStatistics
 
     async def open(self) -> str:
-        """Connect; returns what answered (`"Valkey 9.1.2"`), or an empty string when nothing did; never raises."""
+        """Connect; returns what answered (`"Valkey 9.1.2"`), or an empty string when nothing did; never raises.
+
+        A cache of a store elsewhere then goes on trying by itself, and is in use from when the store answers.
+        """
         ...
 
     async def get(self, key: str) -> bytes | None:
-        """The value, or None for a miss, an expired key, or a store that does not answer."""
+        """The value, or None for a miss, an expired key, or a store that does not answer.
+
+        Waits for a store that hangs no longer than the cache's own limit, and not at all while it is known to be away.
+        """
         ...
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
@@ -102,11 +121,14 @@ class Cache(Protocol):
         ...
 
     async def delete(self, *keys: str) -> None:
-        """Forget the keys; unknown ones are fine."""
+        """Forget the keys; unknown ones are fine.
+
+        From the call on, no `get` that begins gives a value that was put before, though the store be away for a while.
+        """
         ...
 
     async def flush(self) -> None:
-        """Wait until all that was put has been stored."""
+        """Wait until all that was put has been stored, or dropped."""
         ...
 
     async def close(self) -> None:

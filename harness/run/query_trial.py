@@ -7,6 +7,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.patience import Patience
 from harness.backends.proof import codec_in_use, loop_in_use
 from harness.backends.registry import registry
 from harness.bot.data_service import TTL_S, TradingDataService
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[[], Awaitable[Any]]
 
+#: The grid holds servers far away; and an outage of the cache, in which PostgreSQL answers, would spoil the figures.
+_PATIENCE = Patience(limit_s=1.0)
 #: A time to live that no trial outlasts: what was put stays a hit.
 _LONG_TTL_S = 3_600.0
 
@@ -135,17 +138,26 @@ class _Trial:
             database = await PooledDatabase.open(url, schema, self._codec, size=1)
         else:
             database = PerCallDatabase(url, schema, self._codec)
-        cache = registry().cache(self._stack.cache, self._job.redis_urls.get(labels["round_trip_ms"]))
+        cache = _cache(self._stack.cache, self._job.redis_urls.get(labels["round_trip_ms"]))
         try:
             answer = await cache.open()
             if self._stack.cache != "none" and not answer:
                 raise ServiceError("the cache that this trial measures does not answer")
             self._active["cache"] = answer
             yield database, cache if answer else None
+            if cache.statistics.outages:
+                raise ServiceError("the cache went away during the trial: some of its answers came from PostgreSQL")
             self._hits += cache.statistics.hits
         finally:
             await cache.close()
             await database.close()
+
+
+def _cache(name: str, url: str | None) -> Cache:
+    if name != "redis":
+        return registry().cache(name, url)
+    made: Cache = registry().factory("cache", name)(url, patience=_PATIENCE)
+    return made
 
 
 def _asks(service: TradingDataService) -> dict[str, Ask]:

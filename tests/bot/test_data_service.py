@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from dataclasses import replace
@@ -11,11 +12,13 @@ import pytest
 
 from harness.backends.caches import MemoryCache
 from harness.backends.registry import registry
-from harness.bot.data_service import FILTERS, TTL_S, TradingDataService
+from harness.bot import records
+from harness.bot.data_service import FILTERS, MAX_ROWS, TTL_S, TradingDataService
 from harness.bot.database import PerCallDatabase, PooledDatabase
+from harness.bot.decision import SignalRecord
+from harness.bot.failures import DataRefused
 from harness.bot.ledger import TradeRecord
-from harness.bot.strategy import Features
-from harness.errors import UnknownName
+from harness.errors import ServiceError, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,7 +31,8 @@ DAY = date(2026, 10, 5)
 NOON_MS = int(datetime(2026, 10, 5, 12, tzinfo=UTC).timestamp() * 1_000)
 MIDNIGHT_MS = int(datetime(2026, 10, 5, tzinfo=UTC).timestamp() * 1_000)
 DAY_MS = 86_400_000
-FEATURES = Features(1.5, -0.25, 0.125, 0.001, 1e-7)
+FEATURES = {"momentum": 1.5, "imbalance": -0.25, "flow": 0.125, "spread": 0.001, "trend": 1e-7}
+NOTHING = {"trades": 0, "win_rate": 0.0, "total_pnl": 0.0, "average_pnl": 0.0, "best": 0.0, "worst": 0.0}
 JSON = registry().codec("json")
 
 
@@ -41,6 +45,7 @@ def opened(number: int, *, time_ms: int = NOON_MS) -> TradeRecord:
         opened_ms=time_ms,
         features=FEATURES,
         fees=Decimal("0.99932012"),
+        strategy="momentum",
     )
 
 
@@ -101,7 +106,9 @@ async def test_tables_are_made_where_they_are_missing_and_stay_where_they_are(
 
 async def test_a_table_without_indexes_is_to_be_had(database: PooledDatabase) -> None:
     await TradingDataService(database, None, JSON).migrate(indexes=False)
-    (indexes,) = await database.fetchrow("select count(*) from pg_indexes where schemaname = current_schema()")
+    (indexes,) = await database.fetchrow(
+        "select count(*) from pg_indexes where schemaname = current_schema() and tablename = 'trades'"
+    )
     assert indexes == 1
 
 
@@ -135,7 +142,7 @@ async def test_a_trade_saved_when_opened_and_when_closed_is_one_row_brought_up_t
         "take-profit",
         datetime(2026, 10, 5, 12, tzinfo=UTC),
         datetime(2026, 10, 5, 12, 0, 1, 500_000, tzinfo=UTC),
-        {"features": FEATURES._asdict(), "fees": "1.99980793"},
+        {"features": FEATURES, "fees": "1.99980793"},
     )
 
 
@@ -145,8 +152,8 @@ async def test_a_batch_may_hold_a_trade_s_opening_and_its_close(service: Trading
 
 
 async def test_a_batch_is_written_whole_or_not_at_all(service: TradingDataService) -> None:
-    broken = replace(opened(2), symbol=cast("str", None))
-    with pytest.raises(Exception, match="null value"):
+    broken = replace(opened(2), quantity=cast("Decimal", None))
+    with pytest.raises(DataRefused, match="null value"):
         await service.save_trades([opened(1), broken])
     assert await service.rows() == (0, 0)
 
@@ -227,8 +234,7 @@ async def test_losses_alone_have_a_best_and_a_worst(service: TradingDataService)
 
 
 async def test_a_day_without_trades_is_all_zero_and_today_is_the_default(service: TradingDataService) -> None:
-    nothing = {"trades": 0, "win_rate": 0.0, "total_pnl": 0.0, "average_pnl": 0.0, "best": 0.0, "worst": 0.0}
-    assert dict(await service.get_statistics()) == nothing
+    assert dict(await service.get_statistics()) == NOTHING
     now_ms = int(datetime.now(UTC).timestamp() * 1_000)
     await service.save_trade(closed(1, "2", time_ms=now_ms))
     assert (await service.get_statistics(datetime.fromtimestamp(now_ms / 1_000, UTC).date()))["trades"] == 1
@@ -242,7 +248,7 @@ async def test_an_answer_from_the_cache_is_at_most_its_time_to_live_old(database
     await service.save_trade(closed(1, "1"))
     first = await service.get_statistics(DAY)
     assert await counts_of(service) == [1, 1, 0]
-    await service.save_trade(closed(2, "2"))
+    await records.save(database, [closed(2, "2")])  # behind the service's back
     clock.seconds += 2.999
     assert await counts_of(service) == [1, 1, 0]
     assert await service.get_statistics(DAY) == first
@@ -257,12 +263,62 @@ async def test_the_time_to_live_is_the_seed_s_five_seconds_unless_told_otherwise
     service = TradingDataService(database, MemoryCache(now=clock), JSON)
     await service.migrate()
     assert await service.get_trade_count() == 0
-    await service.save_trade(opened(1))
+    await records.save(database, [opened(1)])
     clock.seconds += TTL_S - 0.001
     assert await service.get_trade_count() == 0
     clock.seconds += 0.001
     assert await service.get_trade_count() == 1
     assert TTL_S == 5.0
+
+
+async def test_a_trade_that_is_saved_changes_every_answer_that_it_touches_at_once(database: PooledDatabase) -> None:
+    service = TradingDataService(database, MemoryCache(), JSON)
+    await service.migrate()
+    for saved, counts, trades in (
+        ([], [0, 0, 0], 0),
+        ([opened(1), opened(2)], [2, 0, 2], 0),
+        ([closed(1, "1")], [2, 1, 1], 1),
+        ([closed(2, "-1")], [2, 2, 0], 2),
+    ):
+        await service.save_trades(saved)
+        for _ in range(2):  # loaded, then remembered
+            assert await counts_of(service) == counts
+            assert (await service.get_statistics(DAY))["trades"] == trades
+
+
+async def test_a_day_on_which_nothing_closed_stays_remembered(database: PooledDatabase) -> None:
+    cache = MemoryCache()
+    service = TradingDataService(database, cache, JSON)
+    await service.migrate()
+    await service.get_statistics(DAY)
+    await service.save_trades([opened(1), closed(2, "1", time_ms=NOON_MS + DAY_MS)])
+    await service.get_statistics(DAY)
+    assert (cache.statistics.hits, cache.statistics.misses) == (1, 1)
+    await service.save_trades([])
+    assert len(cache._values) == 1
+
+
+async def test_answers_are_forgotten_also_when_saving_failed_since_it_may_have_been_done(
+    database: PooledDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = TradingDataService(database, MemoryCache(), JSON)
+    await service.migrate()
+    assert await counts_of(service) == [0, 0, 0]
+
+    async def saved_but_the_answer_was_lost(*arguments: Any) -> None:
+        await save(*arguments)
+        raise ServiceError("the connection was lost")
+
+    save = records.save
+    monkeypatch.setattr(records, "save", saved_but_the_answer_was_lost)
+    with pytest.raises(ServiceError):
+        await service.save_trade(opened(1))
+    assert await counts_of(service) == [1, 0, 1]
+
+
+async def test_a_trade_that_closed_beyond_all_calendars_is_refused_by_name(service: TradingDataService) -> None:
+    with pytest.raises(DataRefused):
+        await service.save_trade(replace(closed(1, "1"), closed_ms=10**18))
 
 
 async def test_what_is_forgotten_is_asked_again(database: PooledDatabase) -> None:
@@ -282,14 +338,139 @@ async def test_two_namespaces_on_one_cache_do_not_meet(database: PooledDatabase)
     services = [TradingDataService(database, cache, JSON, namespace=name) for name in ("one:", "two:")]
     await services[0].migrate()
     assert await counts_of(services[0]) == [0, 0, 0]
-    await services[0].save_trade(opened(1))
+    await records.save(database, [opened(1)])
     assert await counts_of(services[1]) == [1, 0, 1]
     assert await counts_of(services[0]) == [0, 0, 0]
     await services[1].forget(DAY)
     assert await counts_of(services[0]) == [0, 0, 0]
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{", b"\xff", b"nan"])
+async def test_the_four_hot_questions_are_warmed_up_and_then_cost_no_query(database: PooledDatabase) -> None:
+    service = TradingDataService(database, MemoryCache(), JSON)
+    await service.migrate()
+    await service.save_trades([opened(1), closed(2, "1")])
+    assert await service.warm_cache(DAY) == 4
+    asked = database.statistics.queries
+    assert await counts_of(service) == [2, 1, 1]
+    assert (await service.get_statistics(DAY))["trades"] == 1
+    assert database.statistics.queries == asked
+    assert str(service.get_stats()).startswith("Hit Rate=100.0%, Hits=4, Misses=0, Errors=0, ")
+    assert await service.warm_cache() == 4  # today
+
+
+async def test_warming_up_asks_anew_what_an_earlier_bot_left_behind(database: PooledDatabase) -> None:
+    cache = MemoryCache()
+    earlier, later = (TradingDataService(database, cache, JSON) for _ in range(2))
+    await earlier.migrate()
+    assert await counts_of(earlier) == [0, 0, 0]
+    await records.save(database, [opened(1)])
+    await later.warm_cache(DAY)
+    assert await counts_of(later) == [1, 0, 1]
+
+
+async def test_without_a_cache_there_is_nothing_to_warm_up_and_no_question_is_shared(
+    database: PooledDatabase, service: TradingDataService
+) -> None:
+    assert await service.warm_cache(DAY) == 0
+    asked = database.statistics.queries
+    await asyncio.gather(*(service.get_trade_count() for _ in range(5)))
+    assert database.statistics.queries == asked + 5
+    assert service.get_stats().state == "none"
+    await service.close()
+
+
+async def test_many_who_ask_the_same_at_once_cost_one_query(database: PooledDatabase) -> None:
+    service = TradingDataService(database, MemoryCache(), JSON)
+    await service.migrate()
+    asked = database.statistics.queries
+    assert set(await asyncio.gather(*(service.get_trade_count() for _ in range(50)))) == {0}
+    assert database.statistics.queries == asked + 1
+    assert service.get_stats().shared == 49
+
+
+async def test_daily_statistics_are_those_of_each_day_the_last_one_first(service: TradingDataService) -> None:
+    dice = random.Random(11)
+    trades = [
+        closed(number, f"{dice.uniform(-20, 20):.8f}", time_ms=MIDNIGHT_MS + dice.randrange(3 * DAY_MS))
+        for number in range(100)
+    ]
+    await service.save_trades(trades)
+    found = await service.get_daily_statistics(30)
+    days = [DAY + timedelta(days=offset) for offset in (2, 1, 0)]
+    assert [row["day"] for row in found] == [day.isoformat() for day in days]
+    for row, day in zip(found, days, strict=True):
+        figures = {name: value for name, value in row.items() if name != "day"}
+        assert figures == pytest.approx(expected(trades, day), rel=1e-12)
+        assert figures == pytest.approx(await service.get_statistics(day), rel=1e-12)
+    assert await service.get_daily_statistics(2) == found[:2]
+
+
+async def test_positions_are_what_is_open_the_oldest_first(service: TradingDataService) -> None:
+    assert await service.get_positions() == []
+    late, early = opened(1, time_ms=NOON_MS + 5), replace(opened(2), symbol="币安人生USDT")
+    await service.save_trades([late, early, replace(closed(3, "1"), symbol="ETHUSDT")])
+    first, second = await service.get_positions()
+    assert first == {
+        "symbol": "币安人生USDT",
+        "trade_id": "BTCUSDT-2-B",
+        "quantity": "0.01162000",
+        "entry_price": "86000.01",
+        "fees": "0.99932012",
+        "opened_at": "2026-10-05T12:00:00+00:00",
+        "strategy": "momentum",
+        "features": FEATURES,
+    }
+    assert second["trade_id"] == "BTCUSDT-1-B"
+
+
+def signal(number: int) -> SignalRecord:
+    return SignalRecord(
+        signal_id=f"1-{number}",
+        symbol="BTCUSDT",
+        strategy="momentum",
+        signal="ENTER",
+        confidence=0.75,
+        features=FEATURES,
+        outcome="refused cool-down",
+        time_ms=NOON_MS + number,
+    )
+
+
+async def test_signals_come_with_their_features_the_last_one_first(service: TradingDataService) -> None:
+    await service.save([], [signal(number) for number in range(5)])
+    last, *others = await service.get_signals(3)
+    assert last == {
+        "signal_id": "1-4",
+        "symbol": "BTCUSDT",
+        "strategy": "momentum",
+        "signal": "ENTER",
+        "confidence": 0.75,
+        "features": FEATURES,
+        "outcome": "refused cool-down",
+        "decided_at": "2026-10-05T12:00:00.004000+00:00",
+    }
+    assert [row["signal_id"] for row in others] == ["1-3", "1-2"]
+    assert len(await service.get_signals(MAX_ROWS + 1)) == 5
+
+
+async def test_features_read_equal_by_a_connection_that_knows_no_codec(
+    service: TradingDataService, database_url: str, schema: str
+) -> None:
+    await service.save([opened(1)], [signal(1)])
+    other = TradingDataService(PerCallDatabase(database_url, schema, JSON), None, JSON)
+    assert await other.get_positions() == await service.get_positions()
+    assert await other.get_signals(1) == await service.get_signals(1)
+
+
+@pytest.mark.parametrize("rows", [0, -1])
+async def test_no_rows_at_all_is_no_question(rows: int, service: TradingDataService) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        await service.get_signals(rows)
+    with pytest.raises(ValueError, match="at least 1"):
+        await service.get_daily_statistics(rows)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{", b"\xff", b"nan", b"5", b"[]", b'[1,"many"]'])
 async def test_garbage_in_the_cache_is_as_good_as_a_miss(garbage: bytes, database: PooledDatabase) -> None:
     cache = MemoryCache()
     service = TradingDataService(database, cache, JSON)
@@ -320,7 +501,7 @@ async def test_a_real_cache_answers_what_was_put_and_forgets_it_in_time(
     assert await counts_of(service) == [0, 0, 0]
     first = await service.get_statistics(DAY)
     await redis_cache.flush()
-    await service.save_trade(closed(1, "1"))
+    await records.save(database, [closed(1, "1")])
     assert await counts_of(service) == [0, 0, 0]
     assert await service.get_statistics(DAY) == first
     assert redis_cache.statistics.hits == 4
@@ -355,7 +536,7 @@ async def test_metadata_goes_through_every_codec_and_reads_equal_through_every_o
         await service.migrate()
         await writer.execute_many([("delete from trades", [()])])
         await service.save_trade(opened(1))
-        written = {"features": FEATURES._asdict(), "fees": "0.99932012"}
+        written = {"features": FEATURES, "fees": "0.99932012"}
         for reader in (pooled, database):
             assert await column(reader, "metadata") == written
             assert json.loads(await column(reader, "metadata::text")) == written
