@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from harness.exchange.book import DEPTH
 from harness.exchange.book_sync import BookSync
@@ -48,7 +48,7 @@ class DepthFeed:
 
     def on_depth(self, state: SymbolState, event: Event) -> bool:
         """Watch the sequence (BINANCE.md 5.1: U = u + 1; USD-M: pu = u)."""
-        update = cast("DepthUpdate", event)
+        update: DepthUpdate = event  # type: ignore[assignment]  # the kind of stream tells the shape
         last = state.depth_id
         if last and (update.previous_id != last if update.previous_id else update.first_id != last + 1):
             state.depth_gaps += 1
@@ -58,7 +58,7 @@ class DepthFeed:
 
     def on_depth_with_book(self, state: SymbolState, event: Event) -> bool:
         """Keep the book in step."""
-        update = cast("DepthUpdate", event)
+        update: DepthUpdate = event  # type: ignore[assignment]  # the kind of stream tells the shape
         sync = self._syncs.get(state.symbol) or self._new(state)
         if sync is None:
             return self.on_depth(state, event)
