@@ -289,9 +289,12 @@ class _Store:
         # What was asked is done by now: a disk that fails here says so at the next occasion.
         with contextlib.suppress(sqlite3.Error):
             ((free,),) = self._connection.execute("pragma freelist_count").fetchall()
-            if free > _SPARE_PAGES:
-                pages = min(free - _SPARE_PAGES // 2, _PAGES_AT_ONCE)
-                self._connection.execute(f"pragma incremental_vacuum({pages})").fetchall()
+            if free <= _SPARE_PAGES:
+                return
+            surplus = free - _SPARE_PAGES // 2
+            self._connection.execute(f"pragma incremental_vacuum({min(surplus, _PAGES_AT_ONCE)})").fetchall()
+            if surplus <= _PAGES_AT_ONCE:  # the file itself is cut when the log has been brought into it
+                self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def _count(self, table: str) -> int:
         ((count,),) = self._connection.execute(f"select count(*) from {table}").fetchall()  # noqa: S608 - our own words

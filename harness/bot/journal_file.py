@@ -153,7 +153,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("pragma locking_mode=exclusive")
     ((found,),) = connection.execute("pragma quick_check(1)").fetchall()
     if found != "ok":
-        raise _damaged(path, found)
+        raise _damaged(path, found.splitlines()[-1])
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

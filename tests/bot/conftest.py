@@ -203,6 +203,12 @@ def mortal_postgresql(own_postgresql: Server) -> Iterator[Mortal]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def samples() -> ModuleType:
+    """Made-up decisions."""
+    return beside("samples")
+
+
 def beside(name: str) -> ModuleType:
     """A module of this folder: tests are no package."""
     spec = importlib.util.spec_from_file_location(f"tickproof_bot_{name}", Path(__file__).with_name(f"{name}.py"))
