@@ -72,7 +72,7 @@ def orders(
         print(f"log:     {log}\nCtrl-C ends it.", flush=True)
 
     count = asyncio.run(serve_orders(log, host=host, port=port, ready=ready))
-    print(f"ended; {count:,} accepted orders in {log}")
+    print(f"ended; accepted orders in {log}: {count:,}")
 
 
 def _urls(root: str, tape: Tape) -> list[str]:
