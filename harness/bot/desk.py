@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from harness.bot import strategy
 from harness.bot.decision import Decision, SignalRecord
 from harness.bot.digest import TRAIL_EVERY, DecisionDigest
-from harness.bot.feeds import DepthFeed, KlineFeed, PriceFeed
+from harness.bot.depth_feed import DepthFeed
+from harness.bot.feeds import KlineFeed, PriceFeed
 from harness.bot.ledger import Ledger
 from harness.bot.market import Market
 from harness.bot.risk import Refusal, Risk
@@ -42,10 +43,14 @@ class Desk:
         decide: Callable[[Decision], None],
         *,
         epoch: int = 1,
+        request_snapshot: Callable[[str], None] | None = None,
         trace: bool = False,
         trail: bool = True,
     ) -> None:
-        """`decide` takes what a frame decided and must not wait; `epoch` tells this life of the bot from others."""
+        """`decide` takes what a frame decided and must not wait; `epoch` tells this life of the bot from others.
+
+        With `request_snapshot` whole books are kept (see DepthFeed).
+        """
         self.frames = 0
         self.market = Market(settings.market)
         self.ledger = Ledger()
@@ -53,7 +58,7 @@ class Desk:
         self.digest = DecisionDigest(self.strategy.features, trace=trace, trail=trail)
         self.risk = Risk(settings.risk, self.ledger)
         self.refusals: Counter[str] = Counter()
-        self.depth = DepthFeed(self.market)
+        self.depth = DepthFeed(request_snapshot)
         self._message = wire.market_message
         self._handlers = {
             kind: handle

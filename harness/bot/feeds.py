@@ -52,17 +52,6 @@ class KlineFeed:
         return {"kline": self._market.on_kline}
 
 
-class DepthFeed:
-    """Changes of the book: their sequence is watched, their levels stay as received."""
-
-    def __init__(self, market: Market) -> None:
-        self._market = market
-
-    def handlers(self) -> dict[str, Handler]:
-        """By kind of stream."""
-        return {"depth": self._market.on_depth}
-
-
 def _pass_by(state: SymbolState, event: Event) -> bool:
     """A day's summary decides nothing."""
     del state, event

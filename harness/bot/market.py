@@ -10,7 +10,7 @@ from harness.bot.indicators import Vwap
 if TYPE_CHECKING:
     from harness.bot.settings import MarketSettings
     from harness.exchange.book import LocalBook
-    from harness.exchange.events import AggTrade, BookTicker, Candle, DepthUpdate, Kline, MarkPrice, Trade
+    from harness.exchange.events import AggTrade, BookTicker, Candle, Kline, MarkPrice, Trade
 
 #: No price is smaller: the finest tick on Binance's wire is 1e-8. With the bounds of the event records it keeps every
 #: feature finite.
@@ -159,14 +159,6 @@ class Market:
     def on_mark_price(self, state: SymbolState, event: MarkPrice) -> bool:
         """The price that margins are reckoned by; it decides nothing."""
         state.mark_price = event.price
-        return False
-
-    def on_depth(self, state: SymbolState, event: DepthUpdate) -> bool:
-        """Levels stay as received; only the sequence is checked (BINANCE.md 5.1: U = u + 1; USD-M: pu = u)."""
-        last = state.depth_id
-        if last and (event.previous_id != last if event.previous_id else event.first_id != last + 1):
-            state.depth_gaps += 1
-        state.depth_id = event.last_id
         return False
 
     def _observe(self, state: SymbolState, price: float) -> None:

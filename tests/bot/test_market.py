@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.bot.market import LEAST_PRICE, Market
 from harness.bot.settings import MarketSettings
-from harness.exchange.events import LARGEST, BookTicker, Candle, DepthUpdate, Kline, Trade
+from harness.exchange.events import LARGEST, BookTicker, Candle, Kline, Trade
 
 
 @pytest.fixture
@@ -22,10 +22,6 @@ def ticker(bid: float, ask: float, bid_quantity: float = 1.0, ask_quantity: floa
 
 def trade(price: float, quantity: float = 1.0, *, sold: bool = False) -> Trade:
     return Trade(event_time=1, symbol="AAA", trade_id=1, price=price, quantity=quantity, buyer_is_maker=sold)
-
-
-def update(first: int, last: int, previous: int = 0) -> DepthUpdate:
-    return DepthUpdate(event_time=1, symbol="AAA", first_id=first, last_id=last, bids=[], asks=[], previous_id=previous)
 
 
 def kline(opened: float, closed: float, *, open_time: int = 0, interval: str = "1m", is_closed: bool = False) -> Kline:
@@ -148,25 +144,6 @@ def test_a_trend_is_finite_or_not_taken(opened: float, closed: float) -> None:
     else:
         assert min(opened, closed) < LEAST_PRICE
         assert (state.trend, market.prices_ignored) == (0.0, 1)
-
-
-def test_a_spot_book_is_whole_when_every_first_id_follows_the_last(market: Market) -> None:
-    state = market.state("AAA")
-    for first, last in ((5, 7), (8, 8), (9, 20)):
-        market.on_depth(state, update(first, last))
-    assert (state.depth_gaps, state.depth_id) == (0, 20)
-    for first, last in ((22, 30), (31, 33), (33, 40)):  # one missing; whole again; one twice
-        market.on_depth(state, update(first, last))
-    assert state.depth_gaps == 2
-
-
-def test_a_futures_book_is_whole_when_every_previous_id_is_the_last(market: Market) -> None:
-    state = market.state("AAA")
-    for first, last, previous in ((5, 7, 3), (90, 170, 7), (2_000, 2_400, 170)):
-        market.on_depth(state, update(first, last, previous))
-    assert state.depth_gaps == 0
-    market.on_depth(state, update(2_401, 2_500, 2_399))  # U follows u, but pu does not: the rule of futures decides
-    assert state.depth_gaps == 1
 
 
 def closed_candles(market: Market, closes: list[float], interval: str = "1m") -> None:

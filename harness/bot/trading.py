@@ -1,0 +1,266 @@
+"""The parts of a bot put together around its desk: connections on one side, journal and delivery on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+from harness.backends.registry import registry
+from harness.bot.account_feed import AccountFeed
+from harness.bot.data_service import FILTERS
+from harness.bot.desk import Desk
+from harness.bot.gateways import PaperGateway
+from harness.bot.market_connection import MarketConnection
+from harness.bot.open_orders import OpenOrders
+from harness.bot.order_client import OrderClient
+from harness.bot.outbox import Outbox
+from harness.bot.settlement import Settlement
+from harness.bot.snapshots import Snapshots
+from harness.bot.valve import Valve
+from harness.bot.wire import Wire
+from harness.errors import ServiceError
+from harness.exchange.book import DEPTH
+from harness.exchange.fills import FillRules, fill
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from harness.backends.contracts import Codec
+    from harness.bot.gateways import Gateway
+    from harness.bot.plan import Plan, Probe
+    from harness.bot.recovery import Recovered
+    from harness.bot.storage import Storage
+    from harness.exchange.book_sync import Snapshot
+    from harness.exchange.orders import Order
+
+_log = logging.getLogger(__name__)
+
+#: After the market has closed, the account's last events are waited for this long.
+ACCOUNT_GRACE_S = 5.0
+_SUBSCRIBE_ACCOUNT = b'{"id":"account","method":"userDataStream.subscribe"}'
+_LOOK_AGAIN_S = 0.005
+#: More than any indicator's period by default; Wilder's means then forget where they began.
+_WARM_UP_CANDLES = 200
+#: How long a cancelled task may take before it is cancelled again.
+_ASK_AGAIN_S = 0.5
+
+
+class Trading:
+    """A bot whose storage is open. `run` trades until the market ends; everything else is there to be looked at."""
+
+    def __init__(self, plan: Plan, probe: Probe, codec: Codec, storage: Storage) -> None:
+        self._plan = plan
+        self._storage = storage
+        self._rules = FillRules(fee_rate=plan.settings.costs.fee_rate, slippage=plan.settings.costs.slippage)
+        self.wire = Wire(codec)
+        self.settlement = Settlement(storage.journal)
+        self.open_orders = OpenOrders(self.settlement.settle)
+        self.account = AccountFeed(self.wire, self.open_orders.on_report)
+        self.gateway = self._gateway()
+        self.valve = Valve(self._pause, self._resume)
+        pause, resume = self.valve.handles("outbox")
+        self.outbox = Outbox(
+            storage.journal, self._send, pause, resume, is_full=lambda: self.gateway.is_full
+        )
+        self.snapshots = self._snapshots()
+        self.desk = Desk(
+            self.wire,
+            plan.settings,
+            plan.filters,
+            self.outbox.put,
+            epoch=storage.epoch,
+            request_snapshot=self.snapshots.request if self.snapshots else None,
+            trace=plan.trace,
+            trail=plan.keeps_trail,
+        )
+        _restore(self.desk, storage.recovered)
+        self.market = MarketConnection(
+            registry().transport(plan.stack.transport),
+            plan.market_url,
+            probe.watch(self.desk.on_frame),
+            streams=plan.streams,
+            policy=plan.policy,
+        )
+        self.polls = 0
+        self.failed_polls = 0
+
+    def _pause(self) -> None:
+        self.market.pause()
+
+    def _resume(self) -> None:
+        self.market.resume()
+
+    def _gateway(self) -> Gateway:
+        plan = self._plan
+        if plan.orders_url is None:
+            return PaperGateway(self.account.on_frame, rules=self._rules, filters=plan.filters)
+        return OrderClient(plan.orders_url, registry().transport(plan.stack.transport), self.account.on_frame)
+
+    def _send(self, order: Order) -> None:
+        self.open_orders.expect(order, fill(order, self._rules))
+        self.gateway.send(order)
+
+    def _snapshots(self) -> Snapshots | None:
+        rest = self._plan.rest
+        if not self._plan.settings.book or rest is None:
+            return None
+
+        async def fetch(symbol: str) -> Snapshot:
+            return await rest.depth(symbol, DEPTH)
+
+        return Snapshots(fetch, *self.valve.handles("depth snapshot"))
+
+    async def run(self) -> None:
+        """Trade until the market ends, then until everything is sent, settled and delivered.
+
+        Raises ServiceError when that takes longer than the plan allows (the rest stays in the journal), OSError or
+        ConnectionError for a market that breaks off and is not to be kept, and what a bug raises.
+        """
+        await self._warm_up()
+        await self.gateway.open()
+        try:
+            async with self._account(), _Company(self._helpers()) as company:
+                await company.until(self.market.run())
+                await company.until(self._drain())
+        finally:
+            await self.gateway.close()
+
+    def stop(self) -> None:
+        """End in order: the market is left, `run` goes on to drain."""
+        self.market.stop()
+
+    def _helpers(self) -> list[Coroutine[object, object, None]]:
+        helpers = [self.outbox.run(), self._storage.delivery.run(), self.settlement.run()]
+        if self._plan.poll_hz:
+            helpers.append(self._poll())
+        if self.snapshots:
+            helpers.append(self.snapshots.serve(self.desk.depth.on_snapshot))
+        return helpers
+
+    async def _drain(self) -> None:
+        limit_s = self._plan.drain_s
+        await self.outbox.finish(limit_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._storage.delivery.idle()
+                while self._storage.journal.counts.orders:
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        except TimeoutError:
+            left = self._storage.journal.counts
+            trouble = self._storage.delivery.statistics.trouble or "the order gateway has not answered"
+            raise ServiceError(
+                f"after {limit_s:g} s {left.writes} records are not in PostgreSQL and {left.orders} orders not settled;"
+                f" they stay in {self._plan.journal} for the next start: {trouble}"
+            ) from None
+
+    @contextlib.asynccontextmanager
+    async def _account(self) -> AsyncIterator[None]:
+        plan = self._plan
+        if not plan.account_url:
+            yield
+            return
+        transport = registry().transport(plan.stack.transport)
+        connection = await transport.connect(plan.account_url, self.account.on_frame)
+        try:
+            await connection.send(_SUBSCRIBE_ACCOUNT)
+            yield
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(connection.wait_closed(), ACCOUNT_GRACE_S)
+        finally:
+            await connection.close()
+
+    async def _warm_up(self) -> None:
+        """Past candles into the indicators; without them the bot begins all the same."""
+        rest, interval = self._plan.rest, self._plan.settings.market.interval
+        if rest is None:
+            return
+        market = self.desk.market
+        for symbol in self._plan.warm_up:
+            try:
+                for candle in await rest.klines(symbol, interval, _WARM_UP_CANDLES):
+                    market.close_candle(market.state(symbol), candle)
+            except ServiceError as error:
+                _log.warning("no past candles, the indicators warm up by themselves: %s", error)
+                return
+
+    async def _poll(self) -> None:
+        service = self._storage.service
+        while True:
+            try:
+                for trade_filter in FILTERS:
+                    await service.get_trade_count(trade_filter)
+                await service.get_statistics(self._today())
+                self.polls += 1
+            except ServiceError:  # told by the delivery, which meets the same server
+                self.failed_polls += 1
+            await asyncio.sleep(1 / self._plan.poll_hz)
+
+    def _today(self) -> date | None:
+        time_ms = self.desk.market.time_ms
+        return datetime.fromtimestamp(time_ms / 1000, UTC).date() if time_ms else None
+
+
+class _Company:
+    """Tasks beside the main one: when one of them ends, it ended by an error, and that is raised."""
+
+    def __init__(self, helpers: list[Coroutine[object, object, None]]) -> None:
+        self._helpers = [asyncio.ensure_future(helper) for helper in helpers]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await cancel(*self._helpers)
+
+    async def until(self, main: Coroutine[object, object, None]) -> None:
+        """Return when the main one has ended, raising what it raised."""
+        task = asyncio.ensure_future(main)
+        waiting = {helper for helper in self._helpers if not _ended_well(helper)}
+        try:
+            while not task.done():
+                await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+                waiting = {helper for helper in waiting if not _ended_well(helper)}
+            await task
+        finally:
+            await cancel(task)
+
+
+def _ended_well(helper: asyncio.Future[None]) -> bool:
+    """Whether it has ended, as the outbox does when it is finished; raises its error."""
+    if helper.done():
+        helper.result()
+        return True
+    return False
+
+
+async def cancel(*tasks: asyncio.Future[None]) -> None:
+    """End the tasks, asking until they are done.
+
+    A cancellation can be lost: before Python 3.12 `asyncio.wait_for`, which asyncpg uses, swallowed one when what it
+    waited for ended in the same moment.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_ASK_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _restore(desk: Desk, recovered: Recovered) -> None:
+    """What an earlier life left, into the books of this one."""
+    today = max(recovered.realised_by_day, default=None)
+    desk.ledger.restore(
+        [desk.risk.position(each.entry, each.features, each.strategy) for each in recovered.positions],
+        dict(recovered.closed_ms),
+        recovered.realised,
+        (_start_ms(today), recovered.realised_by_day[today]) if today else (0, Decimal(0)),
+    )
+
+
+def _start_ms(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
