@@ -174,6 +174,17 @@ def test_an_empty_rest_of_a_full_snapshot_is_exhausted() -> None:
     assert book.is_exhausted
 
 
+def test_a_side_is_exhausted_when_only_what_was_cut_could_be_better() -> None:
+    book = LocalBook([], [["99", "1"]], depth=4)
+    book.apply(_line(1, 7), [])
+    assert book.sizes[0] == 4
+    book.apply([["2", "1"], *[[str(price), "0"] for price in range(4, 7)]], [])
+    assert book.bids(4) == [(3.0, 1.0), (2.0, 1.0)]
+    assert not book.is_exhausted
+    book.apply([["3", "0"]], [])
+    assert book.is_exhausted
+
+
 class Naive:
     """What the book is, in the words of the documentation: text to Decimal, sorted on every question."""
 

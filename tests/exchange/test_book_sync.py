@@ -149,6 +149,14 @@ def test_ids_that_begin_anew_are_a_gap_and_do_not_stop_the_book_for_ever(sync: B
     assert sync.book is not None
 
 
+def test_old_events_among_new_ones_never_add_up_to_a_gap(sync: BookSync) -> None:
+    synced(sync, spot(5, 6), snapshot=6)
+    for update_id in range(7, 8 + book_sync.MAX_OLD):
+        assert not sync.on_event(spot(update_id, update_id))
+        assert not sync.on_event(spot(5, 6))
+    assert (sync.statistics.gaps, sync.statistics.ignored) == (0, 2 + book_sync.MAX_OLD)
+
+
 # USD-M: drop u < lastUpdateId, the next has U <= lastUpdateId <= u, then pu is the u before.
 
 
@@ -216,6 +224,16 @@ def test_a_usdm_event_with_another_pu_is_a_gap_even_where_its_ids_follow(sync: B
     assert (sync.book, sync.statistics.gaps) == (None, 1)
 
 
+def test_after_a_gap_the_first_event_is_joined_as_at_the_beginning(sync: BookSync) -> None:
+    synced(sync, usdm(550, 600, 500), snapshot=570)
+    assert sync.on_event(usdm(700, 800, 650))
+    assert not sync.on_snapshot(950, BIDS, ASKS)
+    assert not sync.on_event(usdm(820, 900, 800, "9.5"))
+    assert not sync.on_event(usdm(930, 990, 900, "9.6"))
+    assert (sync.last_id, sync.statistics.ignored) == (990, 2)
+    assert book_of(sync).bids(5) == [(10.0, 1.0), (9.6, 2.0)]
+
+
 # Both.
 
 
@@ -236,6 +254,15 @@ def test_a_malformed_event_gives_the_book_up_and_a_newer_snapshot_mends_it(sync:
     assert sync.on_snapshot(6, BIDS, ASKS)
     assert not sync.on_snapshot(8, BIDS, ASKS)
     assert sync.last_id == 9
+
+
+def test_a_malformed_event_does_not_stand_in_the_way_of_an_older_snapshot(sync: BookSync) -> None:
+    synced(sync, spot(5, 6), snapshot=6)
+    assert sync.on_event(spot(7, 8, "nan"))
+    assert not sync.on_snapshot(6, BIDS, ASKS)  # so that the market may be read on
+    assert sync.on_event(spot(9, 9))
+    assert (sync.book, sync.statistics.stale, sync.statistics.gaps) == (None, 1, 0)
+    assert not sync.on_snapshot(9, BIDS, ASKS)
 
 
 def test_a_malformed_event_among_those_that_waited_costs_another_snapshot(sync: BookSync) -> None:
@@ -300,6 +327,9 @@ def test_what_waits_is_bounded_in_levels_but_one_event_always_fits(
     sync.on_event(msgspec.structs.replace(spot(9, 9), bids=[["1", "1"]] * 50))
     assert (sync.statistics.dropped, sync.statistics.buffered_peak) == (4, 2)
     assert not sync.on_snapshot(8, BIDS, ASKS)
+    assert sync.on_event(spot(20, 20))
+    assert not sync.on_event(spot(21, 21))
+    assert sync.statistics.dropped == 4
 
 
 # Real recordings: the diff streams, the snapshots fetched for them, and the book tickers of the same symbols.
