@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.bot.exposition import CONTENT_TYPE, MOST_LABELS, Exposition
+from harness.bot.monitor import Histogram
 from harness.bot.snapshot import Snapshot, State
 
 if TYPE_CHECKING:
@@ -110,6 +112,15 @@ def test_the_buckets_of_a_histogram_rise_to_its_count(snapshot_of: Make) -> None
     assert buckets[float("inf")] == others["count"] == 1_000
     assert others["sum"] == pytest.approx(snapshot.traffic.handling.total_s)
     assert len(buckets) == 23
+
+
+def test_what_is_longer_than_the_last_bucket_is_in_the_infinite_one(snapshot_of: Make) -> None:
+    histogram = Histogram()
+    histogram.add(11_000_000_000)
+    traffic = replace(snapshot_of().traffic, lag=histogram.distribution)
+    text = Exposition(lambda: snapshot_of(traffic=traffic)).text()
+    assert b'tickproof_bot_loop_lag_seconds_bucket{le="10"} 0.0\n' in text
+    assert b'tickproof_bot_loop_lag_seconds_bucket{le="+Inf"} 1.0\n' in text
 
 
 def test_what_is_read_is_the_snapshot_of_that_moment(snapshot_of: Make) -> None:
