@@ -6,7 +6,7 @@ Source: Binance, web-socket-api.md of 2026. The simulated exchange writes these 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -40,7 +40,7 @@ class OrderStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: Text
     time_in_force: Text
     type: Text
-    side: Text
+    side: Literal["BUY", "SELL"]
     stop_price: Amount = "0.00000000"
     iceberg_qty: Amount = "0.00000000"
     time: Milliseconds

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.exchange.answers import own_trades_of, wire_amount
+from harness.exchange.orders import Order, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.exchange.answers import OrderStatus, OwnTrade
     from harness.exchange.matching import Accepted
-    from harness.exchange.orders import Order
 
 Report = dict[str, Any]
 """One `executionReport`."""
@@ -73,11 +73,19 @@ def rejected(order: Order, reason: str, time_ms: int) -> Report:
     return _report(order, time_ms, "REJECTED", "REJECTED", order_id=-1, r=reason[:_MAX_REASON])
 
 
-def recovered(order: Order, status: OrderStatus, trades: Sequence[OwnTrade]) -> Report:
+def recovered(status: OrderStatus, trades: Sequence[OwnTrade]) -> Report:
     """The last report of an order as it must have been, from what the exchange says when it is asked later.
 
     Its trades become one, at their mean price.
     """
+    order = Order(
+        client_order_id=status.client_order_id,
+        symbol=status.symbol,
+        side=Side(status.side),
+        quantity=Decimal(status.orig_qty),
+        price=Decimal(status.price),
+        time_ms=status.time,
+    )
     executed = _executed(trades) if trades else {}
     execution = "TRADE" if status.status == "FILLED" else status.status
     return _report(order, status.update_time, execution, status.status, order_id=status.order_id, **executed)

@@ -82,13 +82,13 @@ def test_a_report_made_of_answers_is_the_one_that_was_lost() -> None:
     for made in (accepted(), accepted(expires=True)):
         lost = reports.reports_of(made)[1]
         lost.pop("eR", None)  # no answer tells it
-        assert reports.recovered(ORDER, status_of(made), own_trades_of(made)) == lost
+        assert reports.recovered(status_of(made), own_trades_of(made)) == lost
 
 
 def test_several_trades_become_one_at_their_mean_price() -> None:
     half = replace(own_trades_of(accepted())[0], qty="0.25000000", quote_qty="7500.00000000", commission="7.50000000")
     dearer = replace(half, price="30002.00000000", quote_qty="7500.50000000")
-    report = reports.recovered(ORDER, status_of(accepted()), [half, dearer])
+    report = reports.recovered(status_of(accepted()), [half, dearer])
     assert (report["l"], report["L"], report["n"]) == ("0.50000000", "30001.00000000", "15.00000000")
 
 
