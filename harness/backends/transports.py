@@ -63,8 +63,11 @@ class WebsocketsConnection:
                 on_frame(frame)
 
     async def send(self, data: bytes) -> None:
-        """Send one text frame."""
-        await self._connection.send(data, text=True)
+        """Send one text frame; raises ConnectionError when the connection has ended."""
+        try:
+            await self._connection.send(data, text=True)
+        except ConnectionClosed as error:
+            raise ConnectionError(f"the WebSocket has ended: {error}") from error
 
     def pause(self) -> None:
         """Stop reading."""
@@ -87,8 +90,11 @@ class WebsocketsConnection:
         await asyncio.gather(self._reader, return_exceptions=True)
         # What was not read stands before the peer's own close frame: unread, it would hold us for the whole time-out.
         unread = asyncio.get_running_loop().create_task(self._discard())
-        await self._connection.close()
-        await unread
+        try:
+            await self._connection.close()
+        finally:
+            unread.cancel()
+            await asyncio.gather(unread, return_exceptions=True)
 
     async def _discard(self) -> None:
         with contextlib.suppress(ConnectionClosed):
