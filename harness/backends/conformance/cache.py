@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from typing import TYPE_CHECKING
 
 from harness.backends.conformance.failure import BrokenPromise, Failure, failures_of, require, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from harness.backends.contracts import Cache
 
@@ -47,8 +48,110 @@ async def check_unreachable_cache(make_cache: Callable[[], Cache]) -> list[Failu
         await cache.close()
         require(cache.statistics.hits == 0, f"{cache.statistics.hits} hits were counted")
         require(cache.statistics.errors > 0, "no error was counted")
+        require(cache.statistics.away_now, "the statistics say that the store is in use")
 
     return await failures_of({"an unreachable store raises nothing, answers nothing, and is counted": nothing_raises})
+
+
+async def check_returning_cache(
+    make_cache: Callable[[], Cache],
+    stop_store: Callable[[], Awaitable[object]],
+    start_store: Callable[[], Awaitable[object]],
+) -> list[Failure]:
+    """Every promise that a cache broke when its store stopped answering and came back.
+
+    `stop_store` and `start_store` do that to a store of nobody else's, for example by SIGSTOP and SIGCONT to a server.
+    """
+    return await failures_of(_ReturnChecks(make_cache, stop_store, start_store).by_promise())
+
+
+class _ReturnChecks:
+    def __init__(
+        self,
+        make_cache: Callable[[], Cache],
+        stop_store: Callable[[], Awaitable[object]],
+        start_store: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._make_cache = make_cache
+        self._stop_store = stop_store
+        self._start_store = start_store
+        self._space = f"tickproof-conformance:{uuid.uuid4().hex}:"
+
+    def by_promise(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Each check under its promise."""
+        return {
+            "a store that stops answering costs answers, raises nothing, and is counted": self._stops,
+            "a store that comes back is in use again by itself": self._comes_back,
+            "a store that comes late is in use from then on": self._comes_late,
+            "what was deleted during an outage stays gone after it": self._deleted_meanwhile,
+        }
+
+    @contextlib.asynccontextmanager
+    async def _stopped(self) -> AsyncIterator[Cache]:
+        """A cache that was open and in use, with two keys, and whose store stopped."""
+        cache = self._make_cache()
+        require(await cache.open(), "open() said that nothing answers")
+        try:
+            for name in ("kept", "deleted"):
+                cache.put(self._space + name, name.encode(), _LONG_S)
+            await cache.flush()
+            await self._stop_store()
+            yield cache
+        finally:
+            await self._start_store()
+            await cache.close()
+
+    async def _stops(self) -> None:
+        async with self._stopped() as cache:
+            before = cache.statistics.errors
+            values = [await cache.get(self._space + "kept") for _ in range(3)]
+            require(values == [None] * 3, f"get() gave {shown(values)}")
+            cache.put(self._space + "kept", b"x", _LONG_S)
+            await cache.flush()
+            require(cache.statistics.errors > before, "no error was counted")
+            require(cache.statistics.outages == 1, f"{cache.statistics.outages} outages were counted instead of 1")
+            require(cache.statistics.away_now, "the statistics say that the store is in use")
+
+    async def _comes_back(self) -> None:
+        async with self._stopped() as cache:
+            await cache.get(self._space + "kept")
+            await self._start_store()
+            await self._in_use(cache)
+
+    async def _comes_late(self) -> None:
+        await self._stop_store()
+        cache = self._make_cache()
+        try:
+            answer = await cache.open()
+            require(not answer, f"open() said that {shown(answer)} answers")
+            await self._start_store()
+            await self._in_use(cache)
+        finally:
+            await self._start_store()
+            await cache.close()
+
+    async def _deleted_meanwhile(self) -> None:
+        async with self._stopped() as cache:
+            key = self._space + "deleted"
+            cache.put(key, b"under way", _LONG_S)
+            await cache.get(key)
+            await cache.delete(key)
+            await self._start_store()
+            await self._in_use(cache)
+            value = await cache.get(key)
+            require(value is None, f"get() gave {shown(value)}")
+
+    async def _in_use(self, cache: Cache) -> None:
+        """Returns when what is put is read back."""
+        key = self._space + "in use"
+        for _ in range(_PATIENCE):
+            cache.put(key, b"x", _LONG_S)
+            await cache.flush()
+            if await cache.get(key) == b"x":
+                require(not cache.statistics.away_now, "the statistics say that the store is away")
+                return
+            await asyncio.sleep(_SHORT_S)
+        raise BrokenPromise(f"not in use {_PATIENCE * _SHORT_S:g} s after the store came back")
 
 
 class _Checks:
@@ -69,7 +172,9 @@ class _Checks:
             "a value lives no longer than its time": self._opened(self._expires),
             "what was deleted is gone; unknown keys are fine": self._opened(self._deleted),
             "a delete wins over an earlier put that was not flushed": self._opened(self._deleted_unflushed),
+            "a put wins over an earlier delete that is under way": self._opened(self._put_after_delete),
             "many may ask at once": self._opened(self._together),
+            "a look-up that is cancelled spoils no other": self._opened(self._cancelled),
             "after close() every get is a miss, and nothing raises": self._closed,
         }
 
@@ -79,6 +184,7 @@ class _Checks:
             answer: object = await cache.open()
             try:
                 require(isinstance(answer, str) and answer, f"open() returned {shown(answer)}")
+                require(not cache.statistics.away_now, "the statistics say that the store is away")
                 await check(cache)
             finally:
                 await cache.close()
@@ -162,6 +268,33 @@ class _Checks:
         await cache.flush()
         value = await cache.get(key)
         require(value is None, f"get() gave {shown(value)}")
+
+    async def _put_after_delete(self, cache: Cache) -> None:
+        key = self._key("put after delete")
+        await self._put(cache, key, b"old")
+        deleting = asyncio.ensure_future(cache.delete(key))
+        await asyncio.sleep(0)
+        await self._put(cache, key, b"new")
+        await deleting
+        await cache.flush()
+        value = await cache.get(key)
+        require(value == b"new", f"get() gave {shown(value)}")
+        await cache.delete(key)
+
+    async def _cancelled(self, cache: Cache) -> None:
+        keys = [self._key(f"cancelled {number}") for number in range(20)]
+        for key in keys:
+            cache.put(key, key.encode(), _LONG_S)
+        await cache.flush()
+        for number, key in enumerate(keys):
+            asking = asyncio.ensure_future(cache.get(key))
+            for _ in range(number % 7):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            value = await cache.get(keys[0])
+            require(value == keys[0].encode(), f"the look-up after it gave {shown(value)}")
+        await cache.delete(*keys)
 
     async def _together(self, cache: Cache) -> None:
         keys = [self._key(f"together {number}") for number in range(50)]
