@@ -73,6 +73,7 @@ class OrderClient:
         self._filled = asyncio.Event()
         self._settled = asyncio.Event()
         """No order waits."""
+        self._settled.set()
         self._unusable: asyncio.Future[str] | None = None
         """Of the present connection; its result says why."""
         self._connections = 0
@@ -112,7 +113,6 @@ class OrderClient:
         """Wait a little for what is under way, and disconnect; raises what `on_frame` raised, should it ever have."""
         if self._task is None:
             return
-        self._note_settled()
         settled = asyncio.create_task(self._settled.wait())
         await asyncio.wait({settled, self._task}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
         for task in (settled, self._task):
@@ -163,9 +163,9 @@ class OrderClient:
         self._note_settled()
 
     def _push(self, requests: list[bytes]) -> None:
-        if requests and self._unusable is not None:  # without a connection, the next one begins with all that wait
-            self._outgoing.extend(requests)
-            self._filled.set()
+        # Without a connection they wait in vain, and no more of them than orders: the next one begins anew.
+        self._outgoing.extend(requests)
+        self._filled.set()
         self._note_settled()
 
     def _note_settled(self) -> None:

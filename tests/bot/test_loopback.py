@@ -74,6 +74,7 @@ async def test_every_address_of_a_host_must_be_loopback(host: str) -> None:
         ("ws://127.0.0.1:99999/ws-api/v3", "is no address"),
         ("ws://[127.0.0.1/ws-api/v3", "is no address"),
         ("ws://key:secret@127.0.0.1:9444/ws-api/v3", "no user and no password"),
+        ("ws://@127.0.0.1:9444/ws-api/v3", "no user and no password"),
         ("ws://127.0.0.1@api.binance.com/ws-api/v3", "no user and no password"),
         ("ws://127.0.0.1\\@api.binance.com/ws-api/v3", "no user and no password"),
     ],

@@ -348,8 +348,11 @@ def test_an_order_that_nothing_is_heard_of_is_overdue(talk: OrderTalk) -> None:
     talk.place(ORDER, START)
     assert not talk.is_overdue(seconds(10), patience)
     assert talk.is_overdue(seconds(10.1), patience)
-    talk.connected(seconds(10.1))
+    requests = talk.connected(seconds(10.1))
     assert not talk.is_overdue(seconds(20), patience)
+    talk.receive(answer_to(requests, status=200, result={}), seconds(19))
+    assert not talk.is_overdue(seconds(29), patience)
+    assert talk.is_overdue(seconds(29.1), patience)
 
 
 def test_nothing_is_kept_of_orders_that_ended_whether_answered_or_not(talk: OrderTalk) -> None:

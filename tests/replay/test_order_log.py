@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -61,10 +62,20 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_what_was_appended_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[bytes] = []
+    path = tmp_path / "orders.jsonl"
+    with OrderLog(path) as log:
+        monkeypatch.setattr(os, "fsync", lambda _: synced.append(path.read_bytes()))
+        log.append(lines(2))
+    assert synced == [path.read_bytes()]
+
+
 def test_an_order_comes_back_as_the_exchange_knew_it(tmp_path: Path) -> None:
     made = [*accepted(2), *accepted(1, first=3, expires=True)]
     with OrderLog(tmp_path / "orders.jsonl") as log:
-        log.append([line_of(one, 9) for one in made])
+        log.append([line_of(one, 9) for one in made[:2]])
+        log.append([line_of(one, 9) for one in made[2:]])
         assert [log.find(one.order.client_order_id) for one in made] == made
         assert [log.numbered(number) for number in range(5)] == [None, *made, None]
         assert log.find("nobody") is None
