@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.replay.order_account import Faults
 
 START_SECONDS: Final = 60.0
+_LAST_WORDS_S: Final = 5.0
 _MAX_COMPLAINT: Final = 4_096
 
 
@@ -130,7 +131,8 @@ class OrderGatewayProcess:
         try:
             return msgspec.json.decode(output.readline(), type=_Ready).port
         except msgspec.MsgspecError as error:
-            self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_WORDS_S)
             raise ReplayFailed(f"the order gateway did not start{self._complaint()}") from error
 
     def _complaint(self) -> str:
