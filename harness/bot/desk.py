@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from harness.exchange.orders import Fill
 
 _ENTER = Signal.ENTER
+#: Levels a side of a whole book: what snapshots are asked for with. The deepest would weigh five times as much against
+#: the exchange's limits.
+BOOK_DEPTH = 1_000
 
 
 class Desk:
@@ -58,7 +61,7 @@ class Desk:
         self.digest = DecisionDigest(self.strategy.features, trace=trace, trail=trail)
         self.risk = Risk(settings.risk, self.ledger)
         self.refusals: Counter[str] = Counter()
-        self.depth = DepthFeed(request_snapshot)
+        self.depth = DepthFeed(request_snapshot, depth=BOOK_DEPTH)
         self._message = wire.market_message
         self._handlers = {
             kind: handle

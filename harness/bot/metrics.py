@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.backends.contracts import CacheStatistics
-    from harness.bot.desk import Desk
-    from harness.bot.feeds import AccountFeed
-    from harness.bot.outbox import QueueStatistics
-    from harness.bot.wire import Wire
+    from harness.bot.storage import Storage
+    from harness.bot.trading import Trading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,24 +24,48 @@ class BotReport:
     trace: list[str] | None
 
 
-def count_all(
-    desk: Desk, wire: Wire, account: AccountFeed, cache: CacheStatistics, outbox: QueueStatistics
-) -> dict[str, int]:
-    """All counters by name; those of the database and the dashboard come on top."""
-    counters = {
+def count_all(trading: Trading, storage: Storage) -> dict[str, int]:
+    """All counters by name; what only the database knows comes on top."""
+    desk = trading.desk
+    return {
         "trades_opened": desk.ledger.trades_opened,
         "trades_closed": desk.ledger.trades_closed,
+        "positions": len(desk.ledger.positions),
         "symbols": len(desk.market.symbols),
-        "depth_gaps": sum(state.depth_gaps for state in desk.market.symbols.values()),
         "prices_ignored": desk.market.prices_ignored,
-        "account_events": account.counts.total(),
+        **desk.depth.statistics,
+        **_of_orders(trading),
+        **_of_storage(storage),
+        "dashboard_polls": trading.polls,
+        **{f"refused {name}": count for name, count in sorted(desk.refusals.items())},
+        **dict(sorted(trading.wire.counts.items())),
+    }
+
+
+def _of_orders(trading: Trading) -> dict[str, int]:
+    gateway, outbox = trading.gateway.statistics, trading.outbox.statistics
+    return {
+        "orders_sent": gateway.sent,
+        "orders_refused": gateway.refused,
+        "orders_resent": gateway.resent,
+        "order_differences": trading.open_orders.differences.total(),
+        "order_reports": trading.orders.events,
+        "account_events": trading.account.events,
+        "outbox_peak": outbox.peak,
+        "outbox_pauses": outbox.pauses,
+    }
+
+
+def _of_storage(storage: Storage) -> dict[str, int]:
+    cache, delivery = storage.cache.statistics, storage.delivery.statistics
+    return {
         "cache_hits": cache.hits,
         "cache_misses": cache.misses,
         "cache_writes": cache.writes,
         "cache_errors": cache.errors,
-        "outbox_peak": outbox.peak,
-        "outbox_pauses": outbox.pauses,
+        "records_delivered": delivery.delivered,
+        "records_refused": delivery.refused,
+        "database_outages": delivery.outages,
+        "database_queries": storage.database.statistics.queries,
+        "database_errors": storage.database.statistics.errors,
     }
-    counters.update({f"refused {name}": count for name, count in sorted(desk.refusals.items())})
-    counters.update(sorted(wire.counts.items()))
-    return counters

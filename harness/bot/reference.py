@@ -27,7 +27,11 @@ _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 def is_deep(frame: bytes) -> bool:
     """Whether the frame nests deeper than `MAX_DEPTH`."""
-    if len(frame) <= SHALLOW_BYTES or frame.count(b"[") + frame.count(b"{") <= MAX_DEPTH:
+    if len(frame) <= SHALLOW_BYTES:
+        return False
+    arrays = frame.count(b"[")
+    # A market frame has its braces at its head, and where the last one stands is found sooner than how many there are.
+    if arrays + frame.rfind(b"{") < MAX_DEPTH or arrays + frame.count(b"{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
     for bracket in _STRING.sub(b"", frame).translate(None, _NO_BRACKETS):

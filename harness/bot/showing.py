@@ -24,13 +24,13 @@ from harness.redact import redact
 from harness.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from harness.bot.app import Bot
     from harness.bot.ledger import Position
+    from harness.bot.log_lines import RecentErrors
     from harness.bot.monitor import Monitor
     from harness.bot.plan import Plan
-    from harness.bot.snapshot import ErrorLine
     from harness.bot.storage import Storage
     from harness.bot.trading import Trading
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Showcase:
     """Looks at one bot, on its own loop."""
 
-    def __init__(self, bot: Bot, plan: Plan, monitor: Monitor, errors: Iterable[ErrorLine] = ()) -> None:
+    def __init__(self, bot: Bot, plan: Plan, monitor: Monitor, errors: RecentErrors | None = None) -> None:
         self._bot = bot
         self._plan = plan
         self._monitor = monitor
@@ -62,11 +62,24 @@ class Showcase:
             reason="the database is not open yet",
             event_time_ms=0,
             traffic=self._monitor.traffic,
-            errors=tuple(self._errors),
+            errors=self._errors.lines if self._errors else (),
         )
         if trading is None or storage is None:
             return base
         return self._full(base, trading, storage)
+
+    def lines(self) -> list[str]:
+        """The figures of the cache, the database and the trade, a line each, for the log."""
+        trading, storage = self._bot.trading, self._bot.storage
+        if trading is None or storage is None:
+            return []
+        ledger, delivery = trading.desk.ledger, storage.delivery.statistics
+        return [
+            f"Redis Stats: {storage.service.get_stats()}",
+            f"PostgreSQL: {delivery.delivered} records delivered, {delivery.waiting} waiting, {delivery.outages} outages",
+            f"Trades: {ledger.trades_opened} opened, {ledger.trades_closed} closed, {len(ledger.positions)} open,"
+            f" PnL {ledger.realised:.2f}",
+        ]
 
     def _full(self, base: Snapshot, trading: Trading, storage: Storage) -> Snapshot:
         state, reason = _state(trading, storage)
@@ -110,7 +123,7 @@ def _queues(trading: Trading, storage: Storage) -> dict[str, Queue]:
     outbox, gateway, counts = trading.outbox.statistics, trading.gateway.statistics, storage.journal.counts
     return {
         "outbox": Queue(waiting=outbox.waiting, peak=outbox.peak, capacity=Outbox.HIGH, pauses=outbox.pauses),
-        "journal": Queue(waiting=counts.writes + counts.orders, peak=storage.journal.peak),
+        "journal": Queue(waiting=counts.writes + counts.orders, peak=0),
         "gateway": Queue(waiting=gateway.waiting, peak=gateway.peak, capacity=LIMIT),
     }
 
@@ -118,14 +131,14 @@ def _queues(trading: Trading, storage: Storage) -> dict[str, Queue]:
 def _cache(storage: Storage) -> CacheFigures:
     statistics = storage.cache.statistics
     return CacheFigures(
-        server=storage.cache.answer,
+        server=storage.cache_answer,
         away=statistics.away_now,
         hits=statistics.hits,
         misses=statistics.misses,
         errors=statistics.errors,
         operations=statistics.latency.count,
         operations_s=statistics.latency.total_ns / NS_PER_S,
-        slowest_s=statistics.latency.largest_ns / NS_PER_S,
+        slowest_s=statistics.latency.max_ns / NS_PER_S,
     )
 
 

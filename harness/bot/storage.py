@@ -70,9 +70,7 @@ async def open_storage(
         await kept.bind(await migrations.identity(database))
         opened.push_async_callback(cache.close)
         answer = await cache.open()
-        service = TradingDataService(
-            database, None if stack.cache == "none" else cache, codec, namespace=f"{schema}:"
-        )
+        service = TradingDataService(database, None if stack.cache == "none" else cache, codec, namespace=f"{schema}:")
 
         opened.push_async_callback(service.close)
 

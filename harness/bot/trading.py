@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Self
 from harness.backends.registry import registry
 from harness.bot.account_feed import AccountFeed
 from harness.bot.data_service import FILTERS
-from harness.bot.desk import Desk
+from harness.bot.desk import BOOK_DEPTH, Desk
 from harness.bot.gateways import PaperGateway
 from harness.bot.market_connection import MarketConnection
 from harness.bot.open_orders import OpenOrders
 from harness.bot.order_client import OrderClient
 from harness.bot.outbox import Outbox
 from harness.bot.settlement import Settlement
-from harness.bot.snapshots import Snapshots
+from harness.bot.snapshots import LONGEST_PAUSE_S, Snapshots
 from harness.bot.valve import Valve
 from harness.bot.wire import Wire
 from harness.errors import ServiceError
-from harness.exchange.book import DEPTH
 from harness.exchange.fills import FillRules, fill
 
 if TYPE_CHECKING:
@@ -56,16 +55,17 @@ class Trading:
         self._plan = plan
         self._storage = storage
         self._rules = FillRules(fee_rate=plan.settings.costs.fee_rate, slippage=plan.settings.costs.slippage)
-        self.wire = Wire(codec)
+        self.wire = Wire(codec, self._on_shutdown)
         self.settlement = Settlement(storage.journal)
         self.open_orders = OpenOrders(self.settlement.settle)
-        self.account = AccountFeed(self.wire, self.open_orders.on_report)
+        self.account = AccountFeed(self.wire)
+        """Of the account connection: whoever else trades on that account has orders there too."""
+        self.orders = AccountFeed(self.wire, self.open_orders.on_report)
+        """Of the gateway: reports of the bot's own orders, which must be what was booked."""
         self.gateway = self._gateway()
         self.valve = Valve(self._pause, self._resume)
         pause, resume = self.valve.handles("outbox")
-        self.outbox = Outbox(
-            storage.journal, self._send, pause, resume, is_full=lambda: self.gateway.is_full
-        )
+        self.outbox = Outbox(storage.journal, self._send, pause, resume, is_full=lambda: self.gateway.is_full)
         self.snapshots = self._snapshots()
         self.desk = Desk(
             self.wire,
@@ -85,8 +85,13 @@ class Trading:
             streams=plan.streams,
             policy=plan.policy,
         )
+        self.stopping = False
         self.polls = 0
         self.failed_polls = 0
+
+    def _on_shutdown(self) -> None:
+        """Told within a frame of the market or of the account: the new connection is made after it."""
+        self.market.reconnect_now()
 
     def _pause(self) -> None:
         self.market.pause()
@@ -97,8 +102,8 @@ class Trading:
     def _gateway(self) -> Gateway:
         plan = self._plan
         if plan.orders_url is None:
-            return PaperGateway(self.account.on_frame, rules=self._rules, filters=plan.filters)
-        return OrderClient(plan.orders_url, registry().transport(plan.stack.transport), self.account.on_frame)
+            return PaperGateway(self.orders.on_frame, rules=self._rules, filters=plan.filters)
+        return OrderClient(plan.orders_url, registry().transport(plan.stack.transport), self.orders.on_frame)
 
     def _send(self, order: Order) -> None:
         self.open_orders.expect(order, fill(order, self._rules))
@@ -110,9 +115,11 @@ class Trading:
             return None
 
         async def fetch(symbol: str) -> Snapshot:
-            return await rest.depth(symbol, DEPTH)
+            return await rest.depth(symbol, BOOK_DEPTH)
 
-        return Snapshots(fetch, *self.valve.handles("depth snapshot"))
+        # A market that is kept is live: it must not stand still for long. A replay waits, so that its books repeat.
+        patience_s = LONGEST_PAUSE_S if self._plan.policy else None
+        return Snapshots(fetch, *self.valve.handles("depth snapshot"), longest_pause_s=patience_s)
 
     async def run(self) -> None:
         """Trade until the market ends, then until everything is sent, settled and delivered.
@@ -131,6 +138,7 @@ class Trading:
 
     def stop(self) -> None:
         """End in order: the market is left, `run` goes on to drain."""
+        self.stopping = True
         self.market.stop()
 
     def _helpers(self) -> list[Coroutine[object, object, None]]:

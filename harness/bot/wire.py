@@ -10,6 +10,7 @@ the libraries read differently never reaches them. Counts and events are then eq
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -17,11 +18,14 @@ import msgspec
 
 from harness.backends.contracts import TypedCodec
 from harness.bot import reference
+from harness.bot.tally import Tally
 from harness.exchange import streams
-from harness.exchange.events import ACCOUNT_SHAPES, MARKET_SHAPES, Event
+from harness.exchange.account_events import ACCOUNT_SHAPES
+from harness.exchange.events import MARKET_SHAPES, Event
+from harness.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.backends.contracts import Codec
 
@@ -43,18 +47,38 @@ _MAX_NAME = 128
 
 
 _UNREAD: Route = ("other", "", None)
+_SHUTDOWN = "serverShutdown"
+#: Both forms of the exchange's notice that this server ends (BINANCE.md, section 2.1).
+_SHUTDOWN_STREAM = f"!{_SHUTDOWN}"
+_SHOWN = 200
+
+_log = logging.getLogger(__name__)
 
 
 class Wire:
     """Decodes the frames of both connections and counts what it could not."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, on_shutdown: Callable[[], None] = lambda: None) -> None:
+        """`on_shutdown` is called when the exchange announces, on either connection, that its server ends."""
         self._codec = codec
+        self._on_shutdown = on_shutdown
         self._routes: dict[bytes, Route] = {}
         """By all that stands before `","data":`, so that prefix and name are checked by one look-up."""
         self._errors: tuple[type[Exception], ...] = (*codec.errors, msgspec.ValidationError, UnicodeDecodeError)
         self.counts: Counter[str] = Counter()
         """Frames not taken, by reason: malformed, unknown streams, unknown account events."""
+        self._malformed = Tally()
+        self._unknown = Tally()
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """Frames that could not be read, by kind as far as it can be told."""
+        return self._malformed.counts
+
+    @property
+    def unknown(self) -> Mapping[str, int]:
+        """Frames of streams, and events, that nobody here reads, by kind."""
+        return self._unknown.counts
 
     def market_message(self, frame: bytes) -> Message | None:
         """The message of a market frame; None for one that is malformed or of a kind that nobody reads."""
@@ -70,7 +94,7 @@ class Wire:
                 return self._unfamiliar(frame, end)
             kind, symbol, decode = route
             if decode is None:
-                self.counts["unknown_stream"] += 1
+                self._pass_by(kind)
                 return None
             return kind, symbol, decode(frame[end + 9 : -1])
         except self._errors:
@@ -85,8 +109,9 @@ class Wire:
             pass
         try:
             return self._account(reference.read(frame))
-        except reference.ERRORS:
+        except reference.ERRORS as error:
             self.counts["malformed_account"] += 1
+            self._tell_malformed("account", frame, error)
             return None
 
     def _unfamiliar(self, frame: bytes, end: int) -> Message | None:
@@ -102,8 +127,9 @@ class Wire:
         """What the codec refused, or must not see, by the reader that is the same on all stacks."""
         try:
             return self._general(reference.read(frame))
-        except reference.ERRORS:
+        except reference.ERRORS as error:
             self.counts["malformed"] += 1
+            self._tell_malformed(self._kind_of(frame), frame, error)
             return None
 
     def _general(self, document: Any) -> Message | None:
@@ -116,9 +142,27 @@ class Wire:
             name = _name_of(payload)
         kind, symbol, decode = self._route(_PREFIX + name.encode()) if name else _UNREAD
         if decode is None:
-            self.counts["unknown_stream"] += 1
+            self._pass_by(kind)
             return None
         return kind, symbol, msgspec.convert(payload, MARKET_SHAPES[kind], strict=False)
+
+    def _pass_by(self, kind: str) -> None:
+        if kind == _SHUTDOWN:
+            self._on_shutdown()
+            return
+        self.counts["unknown_stream"] += 1
+        self._unknown.add(kind)
+
+    def _kind_of(self, frame: bytes) -> str:
+        """As the head says, if it is that of a stream; `market` otherwise."""
+        route = self._routes.get(frame[: frame.find(_BETWEEN)])
+        return route[0] if route else "market"
+
+    def _tell_malformed(self, kind: str, frame: bytes, error: Exception) -> None:
+        """Counted, and logged once a kind: a feed that turns bad would fill the disk."""
+        if self._malformed.add(kind):
+            shown = redact(frame[:_SHOWN].decode(errors="replace"))
+            _log.warning("a malformed %s frame, from now on only counted: %s: %r", kind, redact(str(error)), shown)
 
     def _account(self, document: Any) -> Event | None:
         """In the envelope of today's spot (`event`), in that of a listen key's stream (`data`), or bare."""
@@ -129,8 +173,12 @@ class Wire:
             return None
         kind = payload["e"]
         shape = ACCOUNT_SHAPES.get(kind) if isinstance(kind, str) else None
-        if shape is None:
+        if kind == _SHUTDOWN:
+            self._on_shutdown()
+        elif shape is None:
             self.counts["unknown_account_event"] += 1
+            self._unknown.add(str(kind))
+        if shape is None:
             return None
         return msgspec.convert(payload, shape, strict=False)
 
@@ -143,8 +191,11 @@ class Wire:
         if not name.isprintable() or len(name) > _MAX_NAME or len(self._routes) >= _MAX_STREAMS:
             return _UNREAD
         stream = streams.parse(name)
-        shape = MARKET_SHAPES.get(stream.kind)
-        route = self._routes[head] = (stream.kind, stream.symbol, self._decoder(shape) if shape else None)
+        kind = stream.option if stream.kind == "other" else stream.kind
+        if name == _SHUTDOWN_STREAM:
+            kind = _SHUTDOWN
+        shape = MARKET_SHAPES.get(kind)
+        route = self._routes[head] = (kind, stream.symbol, self._decoder(shape) if shape else None)
         return route
 
     def _decoder(self, shape: type[E]) -> Callable[[bytes], E]:
@@ -166,11 +217,14 @@ _KIND_OF_EVENT = {
     "kline": "kline_",
     "24hrMiniTicker": "miniTicker",
     "depthUpdate": "depth",
+    "markPriceUpdate": "markPrice",
 }
 
 
 def _name_of(payload: Any) -> str | None:
     """The name of the stream that would have carried a bare payload."""
+    if isinstance(payload, dict) and payload.get("e") == _SHUTDOWN:
+        return _SHUTDOWN_STREAM
     if not isinstance(payload, dict) or not isinstance(payload.get("s"), str):
         return None
     event = payload.get("e", "bookTicker" if {"b", "B", "a", "A"} <= payload.keys() else None)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import logging
 import os
+import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,73 +16,205 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.backends.registry import registry
-from harness.backends.stack import AFTER_REDIS, Stack
-from harness.bot.app import Bot, Plan
+from harness.backends.stack import Stack
+from harness.bot import endpoints, log_lines
+from harness.bot.app import GC_POLICY, Bot
+from harness.bot.connection_policy import ConnectionPolicy
+from harness.bot.monitor import Monitor
+from harness.bot.plan import Plan
+from harness.bot.rest import RestClient
 from harness.bot.settings import Addresses, BotSettings
-from harness.errors import NotTrustworthy, ServiceError
+from harness.bot.showing import Showcase
+from harness.bot.status_page import StatusPage
+from harness.config import read_toml
+from harness.errors import ConfigError, NotTrustworthy, ServiceError
 from harness.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
+    from harness.bot.endpoints import Endpoints
     from harness.bot.metrics import BotReport
+    from harness.exchange.filters import SymbolFilters
 
 app = typer.Typer(help="The bundled bot by itself; paper trading only.", no_args_is_help=True)
 
+_log = logging.getLogger("tickproof.bot")
 
-class _Unwatched:
-    """No measurement: the bot's own handler, as it is."""
-
-    def watch(self, on_frame: Callable[[bytes], None]) -> Callable[[bytes], None]:
-        return on_frame
+AUTO = "auto"
+FORMATS: tuple[log_lines.Format, ...] = ("text", "json")
+_POLL_HZ = 1.0
+_FIGURES_EVERY_S = 60.0
 
 
 @app.callback()
 def _group() -> None:
-    """One command today, more later."""
+    """The bundled bot by itself; paper trading only."""
 
 
-@app.command()
+@app.command(epilog="Example: tickproof bot run --url ws://127.0.0.1:9443 --symbols BTCUSDT --stack asyncio+json+none")
 def run(
-    url: Annotated[str, typer.Option(help="Market: a whole /stream?streams= address.")],
-    account_url: Annotated[str | None, typer.Option(help="Account: a /ws-api/v3 address.")] = None,
-    stack: Annotated[str, typer.Option(help="Backends: loop+codec+cache.")] = AFTER_REDIS,
+    symbols: Annotated[
+        str, typer.Option(help="Symbols, separated by commas; with a whole --url address those in it.")
+    ] = "BTCUSDT,ETHUSDT,SOLUSDT",
+    streams: Annotated[str, typer.Option(help="Kinds of streams of each symbol.")] = "bookTicker,aggTrade,kline_1m",
+    market: Annotated[str, typer.Option(help="spot or usdm.")] = "spot",
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Another market: ws://host:port, or a whole /stream?streams= address; a replay's end ends it."
+        ),
+    ] = None,
+    rest_url: Annotated[
+        str | None, typer.Option(help="REST interface for depth snapshots, candles and filters.")
+    ] = None,
+    account_url: Annotated[str | None, typer.Option(help="Account events: a /ws-api/v3 address.")] = None,
+    orders_url: Annotated[
+        str | None, typer.Option(help="Order gateway on loopback (tickproof replay orders); without it, paper.")
+    ] = None,
+    stack: Annotated[str, typer.Option(help="Backends: loop+codec+cache, or auto for the best installed.")] = AUTO,
+    settings: Annotated[Path | None, typer.Option(help="TOML file of the bot's settings (docs/bot.md).")] = None,
     schema: Annotated[str, typer.Option(help="Schema of the database to write to.")] = "tickproof_bot",
+    outbox: Annotated[
+        Path | None, typer.Option(envvar="TICKPROOF_OUTBOX", help="File of what is not yet delivered.")
+    ] = None,
+    status_port: Annotated[
+        int, typer.Option(help="Status page and /metrics on loopback; 0 for any free port, -1 for none.", min=-1)
+    ] = 9464,
+    drain: Annotated[float, typer.Option(help="Seconds that the end waits for what must be written.", min=0)] = 20.0,
+    keep: Annotated[bool, typer.Option("--keep", help="Connect again also after the market closed in order.")] = False,
+    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
-    """Trade on paper until the market closes the connection. DATABASE_URL and REDIS_URL say where the servers are.
+    """Trade on paper: on Binance's public streams, or on those of --url. DATABASE_URL and REDIS_URL name the servers.
 
-    Example, against `tickproof replay serve spot-20-symbols --port 9443`:
-
-        tickproof bot run --url 'ws://127.0.0.1:9443/stream?streams=btcusdt@bookTicker' --stack asyncio+json+none
+    It begins with a line that says what is active, shows itself on http://127.0.0.1:9464/, and ends in order on
+    SIGTERM and Ctrl-C: what was decided is written first, and what cannot be written waits in the outbox's file.
     """
     addresses = Addresses.from_environment(os.environ)
     if not addresses.database_url:
         raise ServiceError("DATABASE_URL is not set; `tickproof services start` starts servers and prints it")
-    chosen = Stack.parse(stack)
+    chosen = _stack(stack, addresses)
+    where = endpoints.of(market, url, rest_url, symbols.split(","), streams.split(","))
+    parameters = read_toml(settings, BotSettings) if settings else BotSettings()
+    errors = log_lines.configure(format=_format(log_format), level=log_level)
     plan = Plan(
         stack=chosen,
-        market_url=url,
+        market_url=where.market_url,
+        streams=where.streams,
         account_url=account_url,
+        orders_url=orders_url,
         addresses=addresses,
         schema=schema,
-        settings=BotSettings(),
+        journal=_journal(outbox, schema),
+        settings=parameters,
         filters={},
-        poll_hz=1.0,
+        poll_hz=_POLL_HZ,
+        policy=ConnectionPolicy(after_orderly_close="end" if url and not keep else "reconnect"),
+        warm_up=where.symbols if where.rest_url else (),
+        patience_s=60.0,
+        drain_s=drain,
+        keeps_trail=False,
     )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    console = Console(highlight=False)
-    console.print(f"stack {chosen}, {addresses}", markup=False)
     try:
         with asyncio.Runner(loop_factory=registry().loop(chosen.loop)) as runner:
-            report = runner.run(_trade(plan))
+            report = runner.run(_live(plan, where, errors, status_port))
     except OSError as error:
-        raise NotTrustworthy(f"the market at {redact(url)} broke off: {redact(str(error))}") from error
+        raise NotTrustworthy(f"the market at {redact(where.market_url)} broke off: {redact(str(error))}") from error
+    _tell(report)
+
+
+async def _live(plan: Plan, where: Endpoints, errors: log_lines.RecentErrors, status_port: int) -> BotReport:
+    monitor = Monitor()
+    async with contextlib.AsyncExitStack() as opened:
+        if where.rest_url:
+            rest = await opened.enter_async_context(RestClient(where.rest_url, where.market))
+            plan = _with_rest(plan, rest, await _filters(rest, where.symbols))
+        bot = Bot(plan, monitor)
+        showcase = Showcase(bot, plan, monitor, errors)
+        loop = asyncio.get_running_loop()
+        opened.enter_context(_stopped_by_signals(bot, loop))
+        if status_port >= 0:
+            page = opened.enter_context(StatusPage(showcase.snapshot, loop, port=status_port))
+            _log.info("status page: %s", page.url)
+        tasks = [asyncio.ensure_future(monitor.sample()), asyncio.ensure_future(_figures(showcase))]
+        opened.callback(lambda: [task.cancel() for task in tasks])
+
+        def started(active: dict[str, str]) -> None:
+            showcase.active = active
+            _log.info("active: %s", ", ".join(f"{slot} {name or 'none'}" for slot, name in active.items()))
+            _log.info("paper trading; collector: %s; market: %s", GC_POLICY, redact(plan.market_url))
+
+        return await bot.run(started)
+
+
+def _stack(name: str, addresses: Addresses) -> Stack:
+    """The stack named, or the best of what is installed and configured."""
+    if name != AUTO:
+        return Stack.parse(name)
+    installed = registry().is_installed
+    loop = "uvloop" if installed("loop", "uvloop") else "asyncio"
+    codec = "orjson" if installed("codec", "orjson") else "json"
+    cache = "redis" if addresses.redis_url and installed("cache", "redis") else "none"
+    return Stack(loop=loop, codec=codec, cache=cache)
+
+
+def _format(name: str) -> log_lines.Format:
+    for known in FORMATS:
+        if name == known:
+            return known
+    raise ConfigError("bot run", "log-format", f"{name!r} is neither text nor json")
+
+
+def _journal(path: Path | None, schema: str) -> Path:
+    """The file named, or one in the user's state folder (XDG base directory specification)."""
+    if path is not None:
+        return path
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tickproof"
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return state / f"outbox-{schema}.sqlite3"
+
+
+def _with_rest(plan: Plan, rest: RestClient, filters: dict[str, SymbolFilters]) -> Plan:
+    return dataclasses.replace(plan, rest=rest, filters=filters)
+
+
+async def _filters(rest: RestClient, symbols: tuple[str, ...]) -> dict[str, SymbolFilters]:
+    """What the exchange accepts of each symbol; without an answer the bot begins with eight decimals."""
+    try:
+        return await rest.exchange_filters(symbols)
+    except ServiceError as error:
+        _log.warning("filters are not known, eight decimals are taken: %s", error)
+        return {}
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(bot: Bot, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    def stop(number: signal.Signals) -> None:
+        _log.info("%s: ending in order", number.name)
+        bot.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _figures(showcase: Showcase) -> None:
+    """The figures that people look for in a log, now and then."""
+    while True:
+        await asyncio.sleep(_FIGURES_EVERY_S)
+        for line in showcase.lines():
+            _log.info(line)
+
+
+def _tell(report: BotReport) -> None:
+    console = Console(highlight=False)
     table = Table("what", "how many")
     for name, count in report.counters.items():
         table.add_row(name, f"{count:,}")
     console.print(table)
     console.print(f"digest {report.digest} after {report.frames:,} frames", markup=False)
-
-
-async def _trade(plan: Plan) -> BotReport:
-    return await Bot(plan, _Unwatched()).run()

@@ -1,4 +1,4 @@
-"""Binance's payloads as records (shapes: BINANCE.md sections 5 to 8; spot and USD-M, 2021 to 2026).
+"""Binance's market payloads as records (shapes: BINANCE.md sections 5 and 6; spot and USD-M, 2021 to 2026).
 
 Numbers that Binance writes as strings become floats; fields that nobody here needs are not kept, and unknown ones
 are no error. Bounds keep out what some JSON library would refuse (not finite, beyond 64 bits), and what no exchange
@@ -17,7 +17,6 @@ from msgspec import Meta, field
 LARGEST = 1e18
 Amount = Annotated[float, Meta(ge=0.0, le=LARGEST)]
 """A price or a quantity; 0 for none."""
-SignedAmount = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=32_503_680_000_000)]
 """Since 1970 and before the year 3000; 0 for none. A connection that sends microseconds is refused by this."""
@@ -110,43 +109,16 @@ class DepthUpdate(Event, frozen=True, gc=False):
     previous_id: Integer = field(name="pu", default=0)
 
 
-class ExecutionReport(Event, frozen=True, gc=False):
-    """What became of an order on spot."""
+class MarkPrice(Event, frozen=True, gc=False):
+    """USD-M: the price that margins are reckoned by, the index behind it, and the funding to come."""
 
     event_time: Milliseconds = field(name="E")
     symbol: str = field(name="s")
-    client_order_id: str = field(name="c")
-    side: str = field(name="S")
-    execution: str = field(name="x")
-    status: str = field(name="X")
-    order_id: Integer = field(name="i")
-    quantity: Amount = field(name="q")
-    filled: Amount = field(name="z")
-    last_quantity: Amount = field(name="l")
-    last_price: Amount = field(name="L")
-
-
-class Balance(msgspec.Struct, frozen=True, gc=False):
-    """One asset of the account."""
-
-    asset: str = field(name="a")
-    free: Amount = field(name="f")
-    locked: Amount = field(name="l")
-
-
-class AccountPosition(Event, frozen=True, gc=False):
-    """Assets whose balance may have changed."""
-
-    event_time: Milliseconds = field(name="E")
-    balances: list[Balance] = field(name="B")
-
-
-class BalanceUpdate(Event, frozen=True, gc=False):
-    """A deposit, withdrawal or transfer; the change is signed."""
-
-    event_time: Milliseconds = field(name="E")
-    asset: str = field(name="a")
-    change: SignedAmount = field(name="d")
+    price: Amount = field(name="p")
+    index: Amount = field(name="i")
+    funding_rate: str = field(name="r")
+    """As text: a contract that is delivered knows no funding, and says "" here."""
+    next_funding_time: Milliseconds = field(name="T")
 
 
 #: Market payloads by the kind of stream that carries them.
@@ -157,11 +129,5 @@ MARKET_SHAPES: dict[str, type[Event]] = {
     "kline": Kline,
     "miniTicker": MiniTicker,
     "depth": DepthUpdate,
-}
-
-#: Account payloads by their `e`.
-ACCOUNT_SHAPES: dict[str, type[Event]] = {
-    "executionReport": ExecutionReport,
-    "outboundAccountPosition": AccountPosition,
-    "balanceUpdate": BalanceUpdate,
+    "markPrice": MarkPrice,
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.backends.registry import registry
-from harness.bot.app import Bot, Plan
+from harness.bot.app import Bot
+from harness.bot.plan import Plan
 from harness.bot.settings import Addresses
 from harness.errors import NotTrustworthy
 from harness.measure.probes import EdgeProbe, StampProbe
@@ -45,6 +46,7 @@ async def _bot(stack: Stack, job: BotJob, probe: EdgeProbe | StampProbe) -> BotR
         account_url=job.account_url,
         addresses=Addresses(database_url=job.database_url, redis_url=job.redis_url),
         schema=job.schema,
+        journal=Path(job.journal),
         settings=job.bot,
         filters=job.filters,
         poll_hz=job.poll_hz,

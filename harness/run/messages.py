@@ -27,6 +27,8 @@ class BotJob(_Message, frozen=True, kw_only=True, tag="bot"):
     database_url: str
     redis_url: str | None
     schema: str
+    journal: str
+    """File of what the bot has decided and not yet delivered; of this trial only."""
     bot: BotSettings
     filters: dict[str, SymbolFilters]
     poll_hz: float

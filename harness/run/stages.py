@@ -142,7 +142,7 @@ class ReplayStage:
                 log=log if paced else None,
             )
             with _cancelled_on_failure(serving):
-                worker.ask(self._request(slot, schema, stamps if paced else None, trace))
+                worker.ask(self._request(slot, schema, folder / "journal.sqlite3", stamps if paced else None, trace))
                 outcome = worker.wait(TRIAL_TIMEOUT_S, watch=self._around.services.check)
             done = serving.wait(30.0)
         if outcome.frames != done.market_frames:
@@ -167,7 +167,7 @@ class ReplayStage:
             conditions={"send_lateness_p99_us": late.p99, "send_lateness_max_us": late.max} if late else {},
         )
 
-    def _request(self, slot: Slot, schema: str, stamps: Path | None, trace: Path | None) -> Request:
+    def _request(self, slot: Slot, schema: str, journal: Path, stamps: Path | None, trace: Path | None) -> Request:
         scenario, around = self._scenario, self._around
         address = f"ws://127.0.0.1:{self._replay.port}"
         redis = around.services.redis
@@ -181,6 +181,7 @@ class ReplayStage:
                 database_url=around.services.postgresql.url,
                 redis_url=redis.url if redis else None,
                 schema=schema,
+                journal=str(journal),
                 bot=self._resolved.bot(),
                 filters=around.recording.header.filters,
                 poll_hz=scenario.poll_hz,

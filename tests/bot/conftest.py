@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
-from harness.bot.app import Plan
 from harness.bot.database import create_schema, drop_schema
 from harness.bot.desk import Desk
+from harness.bot.plan import Plan
 from harness.bot.settings import Addresses, BotSettings
 from harness.bot.wire import Wire
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
@@ -243,12 +243,13 @@ def watched() -> type[Watched]:
 
 
 @pytest.fixture
-def plan_of(database_url: str, schema: str) -> Callable[..., Plan]:
+def plan_of(database_url: str, schema: str, tmp_path: Path) -> Callable[..., Plan]:
     def make(market_url: str, stack: str = "asyncio+json+none", **others: Any) -> Plan:
         fields: dict[str, Any] = {
             "account_url": None,
             "addresses": Addresses(database_url=database_url),
             "schema": schema,
+            "journal": tmp_path / "journal.sqlite3",
             "settings": BotSettings(),
             "filters": {},
             "poll_hz": 0.0,

@@ -14,16 +14,16 @@ import pytest
 
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
-from harness.bot.app import Bot, Plan
+from harness.bot.app import Bot
 from harness.bot.outbox import Outbox
-from harness.bot.settings import Addresses, BotSettings, RiskSettings, StrategySettings
+from harness.bot.settings import Addresses, BotSettings, MarketSettings, MomentumSettings, RiskSettings
 from harness.errors import ServiceError, TickproofError
 from harness.replay.controller import ReplayProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.bot.app import Probe
+    from harness.bot.plan import Plan, Probe
     from harness.bot.metrics import BotReport
     from harness.recordings.format import Recording
     from harness.services.server import Server
@@ -35,7 +35,8 @@ FRAMES = 8_000
 LIMIT_S = 60.0
 
 EAGER = BotSettings(
-    strategy=StrategySettings(fast=2, slow=4, warm_up=2, entry=0.0, exit=0.0, flow=-1.0),
+    market=MarketSettings(fast=2, slow=4),
+    strategy=MomentumSettings(warm_up=2, entry=0.0, exit=0.0, flow=-1.0),
     risk=RiskSettings(maximum_open=20, cool_down_ms=0, maximum_hold_ms=1_000),
 )
 
@@ -237,6 +238,7 @@ def test_a_database_that_dies_in_the_middle_ends_the_run_with_an_error_that_says
     plan = plan_of(
         f"ws://127.0.0.1:{replay.port}/stream?streams={streams}",
         addresses=Addresses(database_url=own_postgresql.url),
+        drain_s=1.0,
         poll_hz=20.0,
     )
     with pytest.raises(ServiceError, match="PostgreSQL at"):
@@ -257,6 +259,7 @@ def test_a_database_that_dies_with_trades_to_write_is_an_error_too(
     plan = plan_of(
         f"ws://127.0.0.1:{replay.port}/stream?streams={streams}",
         addresses=Addresses(database_url=own_postgresql.url),
+        drain_s=1.0,
         settings=EAGER,
     )
     with pytest.raises(ServiceError, match="PostgreSQL at"):

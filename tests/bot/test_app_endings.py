@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from harness.bot import app
-from harness.bot.app import Bot, Plan
+from harness.bot import trading
+from harness.bot.app import Bot
 
 if TYPE_CHECKING:
-    from harness.bot.app import Probe
+    from harness.bot.plan import Plan, Probe
     from harness.bot.metrics import BotReport
     from tests.bot.conftest import Watched
 
@@ -114,7 +114,7 @@ async def test_what_a_probe_raises_ends_the_run(plan_of: Callable[..., Plan], wa
 async def test_an_account_that_never_closes_is_not_waited_for_long(
     plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, watched: type[Watched]
 ) -> None:
-    monkeypatch.setattr(app, "_ACCOUNT_GRACE_S", 0.01)
+    monkeypatch.setattr(trading, "ACCOUNT_GRACE_S", 0.01)
     asked: list[str | bytes] = []
 
     async def exchange(connection: ServerConnection) -> None:
@@ -184,6 +184,6 @@ async def test_a_cancellation_that_is_lost_on_the_way_is_asked_for_again() -> No
 
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
-    await asyncio.wait_for(app._cancel(task), 30)
+    await asyncio.wait_for(trading.cancel(task), 30)
     assert task.cancelled()
     assert swallowed == 1
