@@ -105,7 +105,14 @@ class PooledDatabase:
             await use_codec(connection, codec)
 
         try:
-            pool = await asyncpg.create_pool(url, min_size=size, max_size=size, init=prepare, **options)
+            # With a least size asyncpg would go on connecting in the background, and say so in its own log.
+            pool = asyncpg.create_pool(
+                url, min_size=0, max_size=size, max_inactive_connection_lifetime=0, init=prepare, **options
+            )
+            await pool
+            async with contextlib.AsyncExitStack() as all_of_them:
+                for _ in range(size):
+                    await all_of_them.enter_async_context(pool.acquire())
         except FAILURES as error:
             raise no_answer(url, error) from error
         return cls(pool, url, command_timeout_s=command_timeout_s)
@@ -154,7 +161,15 @@ class PooledDatabase:
         connection = await _within(self._limit, self._pool.acquire())
         try:
             yield connection
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncio.CancelledError):
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.InterfaceError,
+            asyncpg.exceptions.InternalClientError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.exceptions.OperatorInterventionError,
+            asyncio.CancelledError,
+        ):
             # Given back in the middle of a statement it would wait until the server owns to have cancelled that one:
             # for ever, when the server is stopped.
             connection.terminate()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.bot import strategy
 from harness.bot.decision import Decision, SignalRecord
-from harness.bot.digest import TRAIL_EVERY, DecisionDigest
 from harness.bot.depth_feed import DepthFeed
+from harness.bot.digest import TRAIL_EVERY, DecisionDigest
 from harness.bot.feeds import KlineFeed, PriceFeed
 from harness.bot.ledger import Ledger
 from harness.bot.market import Market

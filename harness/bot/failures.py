@@ -14,8 +14,15 @@ from harness.redact import redact
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: What a server that is away, or says no, can make asyncpg raise; its InterfaceError is a lost connection too.
-FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+#: What a server that is away, or says no, can make asyncpg raise. Its InterfaceError is a lost connection too, and so
+#: is its InternalClientError: a connection that was cut in the middle of a statement and does not know it yet.
+FAILURES = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.InternalClientError,
+    TimeoutError,
+)
 #: Classes of SQLSTATE that blame a row: data exception, integrity constraint violation, program limit exceeded
 #: (PostgreSQL documentation, appendix A).
 _BLAMES_THE_ROW = ("22", "23", "54")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import harness
 from harness.backends.proof import transport_in_use
 from harness.bot.app import GC_POLICY
+from harness.bot.gateways import LIMIT
+from harness.bot.outbox import Outbox
 from harness.bot.snapshot import (
     CacheFigures,
     DatabaseFigures,
@@ -18,8 +20,6 @@ from harness.bot.snapshot import (
     Snapshot,
     State,
 )
-from harness.bot.gateways import LIMIT
-from harness.bot.outbox import Outbox
 from harness.redact import redact
 from harness.units import NS_PER_S
 
@@ -76,9 +76,11 @@ class Showcase:
         ledger, delivery = trading.desk.ledger, storage.delivery.statistics
         return [
             f"Redis Stats: {storage.service.get_stats()}",
-            f"PostgreSQL: {delivery.delivered} records delivered, {delivery.waiting} waiting, {delivery.outages} outages",
-            f"Trades: {ledger.trades_opened} opened, {ledger.trades_closed} closed, {len(ledger.positions)} open,"
-            f" PnL {ledger.realised:.2f}",
+            f"PostgreSQL: {delivery.delivered} records delivered, {delivery.waiting} wait, {delivery.outages} outages",
+            (
+                f"Trades: {ledger.trades_opened} opened, {ledger.trades_closed} closed, {len(ledger.positions)} open,"
+                f" PnL {ledger.realised:.2f}"
+            ),
         ]
 
     def _full(self, base: Snapshot, trading: Trading, storage: Storage) -> Snapshot:

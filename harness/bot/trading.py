@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 #: After the market has closed, the account's last events are waited for this long.
 ACCOUNT_GRACE_S = 5.0
 _SUBSCRIBE_ACCOUNT = b'{"id":"account","method":"userDataStream.subscribe"}'
-_LOOK_AGAIN_S = 0.005
 #: More than any indicator's period by default; Wilder's means then forget where they began.
 _WARM_UP_CANDLES = 200
 #: How long a cancelled task may take before it is cancelled again.
@@ -155,8 +154,7 @@ class Trading:
         try:
             async with asyncio.timeout(limit_s):
                 await self._storage.delivery.idle()
-                while self._storage.journal.counts.orders:
-                    await asyncio.sleep(_LOOK_AGAIN_S)
+                await self._settled()
         except TimeoutError:
             left = self._storage.journal.counts
             trouble = self._storage.delivery.statistics.trouble or "the order gateway has not answered"
@@ -164,6 +162,14 @@ class Trading:
                 f"after {limit_s:g} s {left.writes} records are not in PostgreSQL and {left.orders} orders not settled;"
                 f" they stay in {self._plan.journal} for the next start: {trouble}"
             ) from None
+
+    async def _settled(self) -> None:
+        """Return when the end of every order is known."""
+        journal, changed = self._storage.journal, asyncio.Event()
+        journal.watch(changed.set)
+        while journal.counts.orders:
+            changed.clear()
+            await changed.wait()
 
     @contextlib.asynccontextmanager
     async def _account(self) -> AsyncIterator[None]:

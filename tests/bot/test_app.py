@@ -23,8 +23,8 @@ from harness.replay.controller import ReplayProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.bot.plan import Plan, Probe
     from harness.bot.metrics import BotReport
+    from harness.bot.plan import Plan, Probe
     from harness.recordings.format import Recording
     from harness.services.server import Server
     from tests.bot.conftest import Traded, Watched

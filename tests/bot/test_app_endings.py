@@ -14,8 +14,8 @@ from harness.bot import trading
 from harness.bot.app import Bot
 
 if TYPE_CHECKING:
-    from harness.bot.plan import Plan, Probe
     from harness.bot.metrics import BotReport
+    from harness.bot.plan import Plan, Probe
     from tests.bot.conftest import Watched
 
 #: No run here takes a tenth of it.

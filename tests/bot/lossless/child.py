@@ -16,9 +16,9 @@ import msgspec
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
 from harness.bot.app import Bot
+from harness.bot.connection_policy import ConnectionPolicy
 from harness.bot.database import PooledDatabase
 from harness.bot.journal import Journal
-from harness.bot.connection_policy import ConnectionPolicy
 from harness.bot.order_client import OrderClient
 from harness.bot.plan import Plan
 from harness.bot.settings import Addresses, BotSettings
@@ -121,7 +121,7 @@ def main() -> None:
     order = msgspec.json.decode(sys.argv[1], type=Order)
     wire_up(Death(order.die))
     with asyncio.Runner(loop_factory=registry().loop(Stack.parse(order.stack).loop)) as runner:
-        print(json.dumps(runner.run(trade(order))))
+        sys.stdout.write(json.dumps(runner.run(trade(order))))
 
 
 if __name__ == "__main__":

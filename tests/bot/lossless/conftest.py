@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -19,9 +21,9 @@ import pytest
 from harness.backends.stack import Stack
 from harness.bot.database import create_schema, drop_schema
 from harness.bot.settings import BotSettings, MarketSettings, MomentumSettings, RiskSettings
-from harness.errors import TickproofError
-from harness.replay.order_process import OrderGatewayProcess
+from harness.errors import ServiceError, TickproofError
 from harness.replay.order_log import read_log
+from harness.replay.order_process import OrderGatewayProcess
 from harness.replay.order_trades import trades_of
 from harness.spawn import python_environment, spawn, stop
 
@@ -38,6 +40,9 @@ EAGER = BotSettings(
     risk=RiskSettings(maximum_open=20, cool_down_ms=0, maximum_hold_ms=1_000, daily_loss_limit=0.0, capital=1e7),
 )
 LIMIT_S = 90.0
+COLUMNS = ("accepted", "decided", "written", "lost", "doubled", "different")
+TALLIES: dict[str, list[Tally]] = {}
+"""By what happened."""
 CHILD = Path(__file__).with_name("child.py")
 
 
@@ -96,13 +101,13 @@ class Scene:
         report: dict[str, Any] = json.loads(said)
         return report
 
-    def tally(self) -> Tally:
-        """Both sides compared, trade by trade, to the last digit."""
+    def tally(self, what: str) -> Tally:
+        """Both sides compared, trade by trade, to the last digit; `what` happened, for the table in the documents."""
         accepted = read_log(self.log)
         decided = {trade.trade_id: trade for trade in trades_of(accepted)}
         rows = asyncio.run(_rows(self.database_url, self.schema))
         written = {row["trade_id"]: row for row in rows}
-        return Tally(
+        found = Tally(
             accepted=len(accepted),
             decided=len(decided),
             written=len(rows),
@@ -115,6 +120,8 @@ class Scene:
                 if (row := written.get(trade_id)) is not None
             ),
         )
+        TALLIES.setdefault(what, []).append(found)
+        return found
 
     def close(self) -> None:
         for life in self.lives:
@@ -132,6 +139,20 @@ async def _rows(url: str, schema: str) -> list[asyncpg.Record]:
         return rows
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _table() -> Iterator[None]:
+    """Writes the table of docs/bot.md where it is asked for."""
+    yield
+    path = os.environ.get("TICKPROOF_LOSSLESS_TABLE")
+    if path:
+        rows = [
+            f"| {what} | {len(found)} | "
+            + " | ".join(f"{sum(getattr(one, name) for one in found):,}" for name in COLUMNS)
+            for what, found in TALLIES.items()
+        ]
+        Path(path).write_text(" |\n".join([*rows, ""]), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -176,7 +197,8 @@ def scene_on(tmp_path: Path, shipped: Recording) -> Iterator[Callable[..., Scene
     yield make
     for scene in scenes:
         scene.close()
-        asyncio.run(drop_schema(scene.database_url, scene.schema))
+        with contextlib.suppress(ServiceError):  # a server of the test's own is gone by now
+            asyncio.run(drop_schema(scene.database_url, scene.schema))
 
 
 @pytest.fixture

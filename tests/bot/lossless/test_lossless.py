@@ -80,7 +80,7 @@ def test_a_clean_run_writes_what_was_decided_and_all_stacks_decide_the_same(
     assert report["digest"] == traded.desk.finish()
     assert report["frames"] == len(frames)
     assert report["counters"]["order_differences"] == 0
-    tally = scene.tally()
+    tally = scene.tally("a clean run")
     assert_whole(tally, at_least=100)
     assert tally.written == traded.desk.ledger.trades_opened
 
@@ -108,7 +108,7 @@ def test_a_postgresql_that_is_restarted_twice_in_mid_run_costs_no_trade(
     traded = trade_on(frames, settings=eager, filters=scene.recording.header.filters)
     assert report["counters"]["database_outages"] >= 1
     assert report["digest"] == traded.desk.finish()
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("PostgreSQL stopped, then killed, each time started again, in mid-run"), at_least=100)
 
 
 @pytest.mark.parametrize("stack", [stack for stack in STACKS if stack.endswith("redis")])
@@ -139,7 +139,7 @@ def test_a_redis_that_is_killed_frozen_and_back_costs_no_trade(
     traded = trade_on(frames, settings=eager, filters=scene.recording.header.filters)
     assert report["digest"] == traded.desk.finish()
     assert report["counters"]["cache_hits"] > 0
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("Redis killed, back, frozen, back"), at_least=100)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -161,7 +161,10 @@ def test_a_bot_killed_at_a_stated_point_and_started_again_loses_and_doubles_noth
         # Another stack goes on where this one was ended.
         report = scene.ended(scene.live(installed(next(stacks)), feed.url))
     assert report["counters"]["order_differences"] == 0
-    assert_whole(scene.tally(), at_least=50)
+    assert_whole(
+        scene.tally("SIGKILL before and after each step from decision to confirmation"),
+        at_least=50,
+    )
 
 
 def test_a_bot_killed_at_ten_random_moments_on_all_stacks_in_turn_loses_and_doubles_nothing(
@@ -186,7 +189,7 @@ def test_a_bot_killed_at_ten_random_moments_on_all_stacks_in_turn_loses_and_doub
             life.wait(30.0)
         assert not feed.over
         scene.ended(scene.live(installed(next(stacks)), feed.url))
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("SIGKILL at ten random moments"), at_least=100)
 
 
 def test_a_bot_killed_while_postgresql_is_away_loses_and_doubles_nothing(
@@ -206,7 +209,7 @@ def test_a_bot_killed_while_postgresql_is_away_loses_and_doubles_nothing(
         life.wait(30.0)
         mortal_postgresql.start()
         scene.ended(scene.live(installed("uvloop+orjson+none"), feed.url))
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("SIGKILL while PostgreSQL is away"), at_least=100)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -225,7 +228,7 @@ def test_a_feed_that_is_cut_twenty_times_costs_no_trade(
         report = scene.ended(scene.live(installed(stack), feed.url, reconnects=True))
         assert feed.connections == 21
     assert report["counters"]["order_differences"] == 0
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("the feed cut twenty times"), at_least=100)
 
 
 def test_a_witness_that_drops_the_line_and_refuses_is_caught_up_with(
@@ -239,4 +242,4 @@ def test_a_witness_that_drops_the_line_and_refuses_is_caught_up_with(
     with feed_of(frames, rate=6_000) as feed:
         report = scene.ended(scene.live(installed("uvloop+orjson+none"), feed.url))
     assert report["counters"]["orders_resent"] > 0
-    assert_whole(scene.tally(), at_least=100)
+    assert_whole(scene.tally("the order gateway drops the line before and after accepting"), at_least=100)
