@@ -104,16 +104,17 @@ class PooledDatabase:
         async def prepare(connection: _Connection) -> None:
             await use_codec(connection, codec)
 
+        # With a least size asyncpg would go on connecting in the background, and say so in its own log.
+        pool = asyncpg.create_pool(
+            url, min_size=0, max_size=size, max_inactive_connection_lifetime=0, init=prepare, **options
+        )
         try:
-            # With a least size asyncpg would go on connecting in the background, and say so in its own log.
-            pool = asyncpg.create_pool(
-                url, min_size=0, max_size=size, max_inactive_connection_lifetime=0, init=prepare, **options
-            )
             await pool
             async with contextlib.AsyncExitStack() as all_of_them:
                 for _ in range(size):
                     await all_of_them.enter_async_context(pool.acquire())
         except FAILURES as error:
+            pool.terminate()
             raise no_answer(url, error) from error
         return cls(pool, url, command_timeout_s=command_timeout_s)
 
@@ -152,7 +153,7 @@ class PooledDatabase:
     async def close(self) -> None:
         """Wait a little for what is under way, and disconnect."""
         try:
-            await _within(_CLOSE_S, self._pool.close())
+            await _within(min(self._limit or _CLOSE_S, _CLOSE_S), self._pool.close())
         except FAILURES:  # a server that is away cannot be taken leave of
             self._pool.terminate()
 

@@ -292,7 +292,8 @@ class _Store:
             if free <= _SPARE_PAGES:
                 return
             surplus = free - _SPARE_PAGES // 2
-            self._connection.execute(f"pragma incremental_vacuum({min(surplus, _PAGES_AT_ONCE)})").fetchall()
+            # Its rows have no columns, and `execute` takes the first of them, a page, for the end.
+            self._connection.executescript(f"pragma incremental_vacuum({min(surplus, _PAGES_AT_ONCE)})")
             if surplus <= _PAGES_AT_ONCE:  # the file itself is cut when the log has been brought into it
                 self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 

@@ -14,6 +14,7 @@ import pytest
 
 from harness.backends.registry import registry
 from harness.bot.database import PerCallDatabase, PooledDatabase, checked_schema, create_schema, drop_schema
+from harness.bot.failures import DataRefused, Unreachable
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from harness.bot.database import Database
     from harness.services.server import Server
+    from tests.bot.servers import Mortal
 
 SECRET = "hunter2"  # noqa: S105 - what must not be shown
 JSON = registry().codec("json")
@@ -198,6 +200,87 @@ async def _sleeps(url: str) -> bool:
         return bool(await connection.fetchval("select count(*) from pg_stat_activity where wait_event = 'PgSleep'"))
     finally:
         await connection.close()
+
+
+async def test_all_rows_come_back_as_tuples(database: Database) -> None:
+    assert await database.fetch("select n, n * 2 from generate_series(1, $1::int) as n", 3) == [(1, 2), (2, 4), (3, 6)]
+    assert await database.fetch("select 1 where false") == []
+    assert await database.fetch("select '{\"a\": [1]}'::jsonb") == [({"a": [1]},)]
+
+
+async def test_a_transaction_sees_its_own_rows_and_is_undone_by_any_error(database: Database) -> None:
+    await database.execute_many([("create table t (n int primary key)", [()])])
+    async with database.transaction() as transaction:
+        await transaction.execute_many("insert into t values ($1)", [(1,), (2,)])
+        assert await transaction.fetch("select n from t order by n") == [(1,), (2,)]
+        assert await database.fetchrow("select count(*) from t") == (0,)
+    with pytest.raises(KeyError):
+        await _insert_and_fail(database, KeyError("ours"))
+    with pytest.raises(Unreachable):  # whoever raises it, the connection is not to be trusted
+        await _insert_and_fail(database, TimeoutError("ours"))
+    with pytest.raises(DataRefused):
+        await database.execute_many([("insert into t values ($1)", [(3,), ("no number",)])])
+    for _ in range(3):  # every connection is as good as before
+        assert await database.fetchrow("select count(*) from t") == (2,)
+
+
+async def _insert_and_fail(database: Database, error: Exception) -> None:
+    async with database.transaction() as transaction:
+        await transaction.execute_many("insert into t values (9)", [()])
+        raise error
+
+
+async def test_what_was_asked_is_counted(database: Database) -> None:
+    await database.fetchrow("select 1")
+    await database.fetch("select 1")
+    await database.execute_many([("select 1", [()]), ("select 2", [()])])
+    with pytest.raises(ServiceError):
+        await database.fetchrow("select no_such_column")
+    found = database.statistics
+    assert (found.queries, found.errors, found.unreachable) == (4, 1, 0)
+    assert found.time_ns > 0
+
+
+async def test_a_pool_works_again_by_itself_after_its_server_was_killed_or_restarted(
+    mortal_postgresql: Mortal,
+) -> None:
+    pooled = await PooledDatabase.open(mortal_postgresql.url, "public", JSON, size=3)
+    ends = (mortal_postgresql.kill, mortal_postgresql.stop)
+    for number, end in enumerate(ends, start=1):
+        end()
+        with pytest.raises(Unreachable):
+            await pooled.fetchrow("select 1")
+        with pytest.raises(Unreachable):
+            await pooled.execute_many([("select 1", [()])])
+        mortal_postgresql.start()
+        await mortal_postgresql.ready()
+        answers = await asyncio.gather(*(pooled.fetchrow("select $1::jsonb", {"n": n}) for n in range(10)))
+        assert answers == [({"n": n},) for n in range(10)], "the codec is told to new connections too"
+        assert pooled.statistics.unreachable == pooled.statistics.errors == 2 * number
+    await pooled.close()
+
+
+async def test_a_server_that_stands_still_costs_no_more_than_the_time_limit(mortal_postgresql: Mortal) -> None:
+    pooled = await PooledDatabase.open(mortal_postgresql.url, "public", JSON, size=2, command_timeout_s=0.3)
+    mortal_postgresql.freeze()
+    for ask in (pooled.fetchrow("select 1"), pooled.execute_many([("select 1", [()])]), pooled.fetch("select 1")):
+        with pytest.raises(Unreachable, match="no answer in time"):
+            await asyncio.wait_for(ask, 30)
+    mortal_postgresql.thaw()
+    assert await pooled.fetchrow("select 1") == (1,)
+    mortal_postgresql.freeze()
+    await asyncio.wait_for(pooled.close(), 30)
+
+
+async def test_a_statement_that_takes_too_long_ends_on_the_server_too(database_url: str, schema: str) -> None:
+    pooled = await PooledDatabase.open(database_url, schema, JSON, size=1, command_timeout_s=0.2)
+    with pytest.raises(Unreachable):
+        await pooled.fetchrow("select pg_sleep(60)")
+    unlimited = PerCallDatabase(database_url, schema, JSON)
+    sleepers = "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'"
+    while await unlimited.fetchrow(sleepers) != (0,):
+        pass
+    await pooled.close()
 
 
 @pytest.mark.parametrize("name", ["a", "test_1", "tickproof_ab12cd_ws_flood_12", "z" * 63])
