@@ -309,7 +309,7 @@ async def test_an_exchange_that_wants_to_be_left_is_left_and_tried_again(words: 
             if "order.place" in str(message):
                 await connection.send(words)
 
-    async with answering(going) as url, trading(url, grace_s=0.0) as trader:
+    async with answering(going) as url, trading(url, grace_s=0.0, clock=ManualClock()) as trader:
         trader.send(1)
         await until(lambda: connections >= 3 or not trader.client.statistics.waiting)
         assert trader.client.statistics.waiting == 1
