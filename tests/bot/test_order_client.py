@@ -297,17 +297,18 @@ async def test_an_exchange_that_takes_everything_and_says_nothing_is_left_and_tr
 
 
 @pytest.mark.parametrize(
-    "words", ['{"event":{"e":"serverShutdown","E":5}}', '{"id":2,"status":503,"error":{"code":-1001,"msg":"later"}}']
+    "words", [{"event": {"e": "serverShutdown", "E": 5}}, {"status": 503, "error": {"code": -1001, "msg": "later"}}]
 )
-async def test_an_exchange_that_wants_to_be_left_is_left_and_tried_again(words: str) -> None:
+async def test_an_exchange_that_wants_to_be_left_is_left_and_tried_again(words: dict[str, Any]) -> None:
     connections = 0
 
     async def going(connection: ServerConnection) -> None:
         nonlocal connections
         connections += 1
         async for message in connection:
-            if "order.place" in str(message):
-                await connection.send(words)
+            request = json.loads(message)
+            if request["method"] == "order.place":
+                await connection.send(json.dumps({"id": request["id"], **words}))
 
     async with answering(going) as url, trading(url, grace_s=0.0, clock=ManualClock()) as trader:
         trader.send(1)
