@@ -236,7 +236,8 @@ class KeptConnection:
 
     def _look(self, policy: ConnectionPolicy) -> _End | None:
         now = self._clock.now()
-        if policy.longest_life_s and now - (self._since or now) >= seconds(policy.longest_life_s):
+        age = 0 if self._since is None else now - self._since
+        if policy.longest_life_s and age >= seconds(policy.longest_life_s):
             return _End(Reason.AGE, f"it is {policy.longest_life_s:g} s old", is_planned=True)
         if self._paused:
             return None
