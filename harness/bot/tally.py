@@ -22,7 +22,7 @@ class Tally:
 
     def add(self, name: str) -> bool:
         """Count one; true when its name was not met before (and is among those kept)."""
-        kept = name[:_LONGEST] if name.isprintable() else OTHER
+        kept = name[:_LONGEST] if name and name.isprintable() else OTHER
         if kept in self._counts:
             self._counts[kept] += 1
             return False

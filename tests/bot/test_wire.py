@@ -6,17 +6,23 @@ import pytest
 
 from harness.backends.registry import registry
 from harness.bot.wire import Message, Wire
-from harness.exchange.events import (
+from harness.exchange.account_events import (
     AccountPosition,
-    AggTrade,
     Balance,
     BalanceUpdate,
+    EventStreamTerminated,
+    ExecutionReport,
+    ExternalLockUpdate,
+    ServerShutdown,
+)
+from harness.exchange.events import (
+    AggTrade,
     BookTicker,
     Candle,
     DepthUpdate,
     Event,
-    ExecutionReport,
     Kline,
+    MarkPrice,
     MiniTicker,
     Trade,
 )
@@ -36,6 +42,9 @@ CANDLE = Candle(
     volume=1000.0,
     trades=100,
     is_closed=False,
+)
+MARK_PRICE = MarkPrice(
+    event_time=1_000, symbol="BTCUSDT", price=86_026.4, index=86_059.26, funding_rate="0.0001", next_funding_time=9
 )
 DEPTH = {"event_time": 1_000, "symbol": "BTCUSDT", "first_id": 157, "last_id": 160}
 LEVELS = '"b":[["0.0024","10"],["0.0023","0.00000000"]],"a":[]'
@@ -99,6 +108,19 @@ SHAPES: dict[str, tuple[str, str, Event]] = {
         "btcusdt@miniTicker",
         '{"e":"24hrMiniTicker","E":1000,"s":"BTCUSDT","ps":"BTCUSDT","c":"5","o":"1","h":"6","l":"0.5","v":"10","st":1}',
         MiniTicker(event_time=1_000, symbol="BTCUSDT", close=5.0, open=1.0, high=6.0, low=0.5, volume=10.0),
+    ),
+    "USD-M markPrice before 2026": (
+        "btcusdt@markPrice",
+        '{"e":"markPriceUpdate","E":1000,"s":"BTCUSDT","p":"86026.4","i":"86059.26","P":"86090.5","r":"0.0001","T":9}',
+        MARK_PRICE,
+    ),
+    "USD-M markPrice of 2026": (
+        "btcusdt@markPrice@1s",
+        (
+            '{"e":"markPriceUpdate","E":1000,"s":"BTCUSDT","p":"86026.40000000","i":"86059.26000000","P":"86090.55903865",'
+            '"r":"0.0001","ap":"86026.30000000","T":9,"st":1}'
+        ),
+        MARK_PRICE,
     ),
     "spot depth": (
         "btcusdt@depth@100ms",
@@ -178,35 +200,89 @@ def test_a_payload_without_envelope_tells_its_own_kind(shape: str, codec_name: s
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "label"),
     [
-        combined("!bookTicker", SHAPES["USD-M bookTicker of 2026"][1]),
-        combined("!miniTicker@arr", "[]"),
-        combined("btcusdt@depth5@100ms", SHAPES["USD-M depth, with pu"][1]),
-        combined("btcusdt@rpiDepth@500ms", SHAPES["USD-M depth, with pu"][1]),
-        combined("btcusdt@markPrice@1s", '{"e":"markPriceUpdate","E":1,"s":"BTCUSDT","p":"1"}'),
-        combined("btcusdt@forceOrder", '{"e":"forceOrder","E":1,"o":{"s":"BTCUSDT"}}'),
-        combined("btcusdt_perpetual@continuousKline_1m", '{"e":"continuous_kline","E":1,"ps":"BTCUSDT"}'),
-        combined("btcusdt@ticker", '{"e":"24hrTicker","E":1,"s":"BTCUSDT"}'),
-        combined("btcusdt@somethingOf2030", '{"e":"new","E":1}'),
-        combined("", "{}"),
-        combined("tradingSession", '{"e":"EquityUpdate"}'),
-        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}',
-        b'{"result":null,"id":1}',
-        b'{"error":{"code":2,"msg":"Invalid request"},"id":1}',
-        b'{"lastUpdateId":160,"bids":[],"asks":[]}',
-        b'{"e":"new","s":"BTCUSDT"}',
-        b'{"stream":5,"data":{}}',
-        b'{"stream":null,"data":null}',
-        b'{"e":["aggTrade"],"s":"BTCUSDT"}',
-        b'{"e":"kline","s":"BTCUSDT","k":7}',
-        b'{"e":"kline","s":"BTCUSDT","k":{"i":1e30}}',
-        b"{}",
+        (combined("!bookTicker", SHAPES["USD-M bookTicker of 2026"][1]), "!bookTicker"),
+        (combined("!miniTicker@arr", "[]"), "!miniTicker@arr"),
+        (combined("btcusdt@depth5@100ms", SHAPES["USD-M depth, with pu"][1]), "partialDepth"),
+        (combined("btcusdt@rpiDepth@500ms", SHAPES["USD-M depth, with pu"][1]), "rpiDepth"),
+        (combined("btcusdt@forceOrder", '{"e":"forceOrder","E":1,"o":{"s":"BTCUSDT"}}'), "forceOrder"),
+        (combined("btcusdt_perpetual@continuousKline_1m", '{"e":"continuous_kline","E":1}'), "continuousKline"),
+        (combined("btcusdt@ticker", '{"e":"24hrTicker","E":1,"s":"BTCUSDT"}'), "ticker"),
+        (combined("tradingSession", '{"e":"EquityUpdate"}'), "tradingSession"),
+        (b'{"result":null,"id":1}', "answer"),
+        (b'{"error":{"code":2,"msg":"Invalid request"},"id":1}', "error"),
     ],
-    ids=lambda frame: frame[:60].decode(),
 )
-def test_what_nobody_reads_is_counted_as_that_and_is_no_error(frame: bytes, same_on_all_codecs: Any) -> None:
+def test_what_is_known_and_nobody_reads_is_counted_as_that(
+    frame: bytes, label: str, same_on_all_codecs: Any, codec_name: str
+) -> None:
+    assert same_on_all_codecs([frame, frame]) == ([None, None], {"unread_stream": 2})
+    wire = wire_of(codec_name)
+    wire.market_message(frame)
+    wire.market_message(frame)
+    assert (wire.unread, wire.unknown, wire.malformed) == ({label: 2}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("frame", "label"),
+    [
+        (combined("btcusdt@somethingOf2030", '{"e":"new","E":1}'), "somethingOf2030"),
+        (combined("", "{}"), "other"),
+        (b'{"lastUpdateId":160,"bids":[],"asks":[]}', "other"),
+        (b'{"e":"new","s":"BTCUSDT"}', "new"),
+        (b'{"e":"24hrTicker","s":"BTCUSDT"}', "24hrTicker"),
+        (b'{"stream":5,"data":{}}', "other"),
+        (b'{"stream":null,"data":null}', "other"),
+        (b'{"e":["aggTrade"],"s":"BTCUSDT"}', "other"),
+        (b'{"e":"kline","s":"BTCUSDT","k":7}', "kline"),
+        (b'{"e":"kline","s":"BTCUSDT","k":{"i":1e30}}', "kline"),
+        (b"{}", "other"),
+    ],
+    ids=lambda value: value[:60].decode() if isinstance(value, bytes) else value,
+)
+def test_what_nobody_knows_is_counted_as_that_and_is_no_error(
+    frame: bytes, label: str, same_on_all_codecs: Any, codec_name: str
+) -> None:
     assert same_on_all_codecs([frame, frame]) == ([None, None], {"unknown_stream": 2})
+    wire = wire_of(codec_name)
+    wire.market_message(frame)
+    assert (wire.unknown, wire.unread, wire.malformed) == ({label: 1}, {}, {})
+
+
+SHUTDOWNS = [
+    b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1791285058131}}',
+    b'{"e":"serverShutdown","E":1791285058131}',
+    b'{"data":{"e":"serverShutdown","E":1791285058131},"stream":"!serverShutdown"}',
+    b'{"stream":"!serverShutdown","data":{"e":"server\\u0053hutdown","E":1791285058131}}',
+]
+
+
+@pytest.mark.parametrize("frame", SHUTDOWNS)
+def test_a_market_that_shuts_down_is_told_to_whoever_keeps_the_connection(frame: bytes, codec_name: str) -> None:
+    told: list[int] = []
+    wire = Wire(registry().codec(codec_name), lambda: told.append(1))
+    for times in (1, 2):
+        assert wire.market_message(frame) is None
+        assert len(told) == times
+    assert not wire.counts
+
+
+@pytest.mark.parametrize("frame", SHUTDOWNS)
+def test_half_an_announcement_is_none(frame: bytes, codec_name: str) -> None:
+    told: list[int] = []
+    wire = Wire(registry().codec(codec_name), lambda: told.append(1))
+    for end in range(len(frame)):
+        wire.market_message(frame[:end])
+    assert not told
+    assert wire.counts == {"malformed": len(frame)}
+
+
+def test_the_account_s_server_is_not_the_market_s(codec_name: str) -> None:
+    told: list[int] = []
+    wire = Wire(registry().codec(codec_name), lambda: told.append(1))
+    assert wire.account_event(b'{"event":{"e":"serverShutdown","E":5}}') == ServerShutdown(event_time=5)
+    assert not told
 
 
 def test_unknown_fields_and_unknown_words_are_no_error(codec_name: str) -> None:
@@ -216,6 +292,26 @@ def test_unknown_fields_and_unknown_words_are_no_error(codec_name: str) -> None:
     )
     message = read_by(wire_of(codec_name), combined("btcusdt@aggTrade", payload))
     assert message == ("aggTrade", "BTCUSDT", AGG_TRADE)
+
+
+def test_unknown_fields_are_counted_at_a_stream_s_first_frame(codec_name: str) -> None:
+    wire = wire_of(codec_name)
+    kline = (
+        SHAPES["spot kline"][1].replace('"n":100', '"n":100,"y":[{"z":1}]').replace('"E":', '"novelty":{"x":1},"E":')
+    )
+    for stream in ("btcusdt@kline_1m", "btcusdt@kline_5m"):
+        for _ in range(3):
+            read_by(wire, combined(stream, kline))
+    assert wire.unknown == {"kline.novelty": 2, "kline.k.y": 2}
+    assert not wire.counts
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_that_is_documented_is_unknown(shape: str, codec_name: str) -> None:
+    stream, payload, _ = SHAPES[shape]
+    wire = wire_of(codec_name)
+    wire.market_message(combined(stream, payload))
+    assert (wire.unknown, wire.unread) == ({}, {})
 
 
 def test_numbers_may_stand_without_quotes(codec_name: str) -> None:
@@ -262,7 +358,8 @@ def test_a_name_that_no_exchange_gives_leads_nowhere(name: str, same_on_all_code
 
 REPORT = (
     '{"e":"executionReport","E":1000,"s":"BTCUSDT","c":"web_1","S":"BUY","o":"LIMIT","f":"GTC","q":"0.01","p":"86000",'
-    '"x":"%s","X":"%s","r":"NONE","i":5340845958,"l":"0.004","z":"0.004","L":"86000.00","n":"0","N":null,"T":9}'
+    '"C":"","x":"%s","X":"%s","r":"NONE","i":5340845958,"l":"0.00400000","z":"0.004","L":"86000.00","n":"0","N":null,'
+    '"T":9,"t":-1,"Z":"344"}'
 )
 ACCOUNT: dict[str, tuple[str, Event]] = {
     "executionReport": (
@@ -272,23 +369,34 @@ ACCOUNT: dict[str, tuple[str, Event]] = {
             symbol="BTCUSDT",
             client_order_id="web_1",
             side="BUY",
+            quantity="0.01",
+            price="86000",
             execution="TRADE",
             status="PARTIALLY_FILLED",
             order_id=5_340_845_958,
-            quantity=0.01,
-            filled=0.004,
-            last_quantity=0.004,
-            last_price=86_000.0,
+            last_quantity="0.00400000",
+            filled="0.004",
+            last_price="86000.00",
+            commission="0",
+            commission_asset=None,
+            time=9,
+            trade_id=-1,
+            cumulative_quote="344",
         ),
     ),
     "outboundAccountPosition": (
-        '{"e":"outboundAccountPosition","E":1000,"u":9,"B":[{"a":"BTC","f":"0.25","l":"0.01"}]}',
-        AccountPosition(event_time=1_000, balances=[Balance(asset="BTC", free=0.25, locked=0.01)]),
+        '{"e":"outboundAccountPosition","E":1000,"u":9,"B":[{"a":"BTC","f":"0.25000000","l":"0.01"}]}',
+        AccountPosition(event_time=1_000, balances=[Balance(asset="BTC", free="0.25000000", locked="0.01")]),
     ),
     "balanceUpdate": (
-        '{"e":"balanceUpdate","E":1000,"a":"USDT","d":"-100.5","T":9}',
-        BalanceUpdate(event_time=1_000, asset="USDT", change=-100.5),
+        '{"e":"balanceUpdate","E":1000,"a":"币安人生","d":"-100.50","T":9}',
+        BalanceUpdate(event_time=1_000, asset="币安人生", change="-100.50"),
     ),
+    "externalLockUpdate": (
+        '{"e":"externalLockUpdate","E":1000,"a":"USDT","d":"10.00000000","T":9}',
+        ExternalLockUpdate(event_time=1_000, asset="USDT", change="10.00000000"),
+    ),
+    "eventStreamTerminated": ('{"e":"eventStreamTerminated","E":1000}', EventStreamTerminated(event_time=1_000)),
 }
 
 
@@ -303,10 +411,26 @@ def test_every_account_event_is_read_in_every_envelope(kind: str, envelope: str,
     assert not wire.counts
 
 
-def test_an_order_state_of_tomorrow_is_taken_as_it_is(codec_name: str) -> None:
-    event = wire_of(codec_name).account_event((REPORT % ("NOVELTY", "HALF_WAY")).encode())
-    assert isinstance(event, ExecutionReport)
-    assert (event.execution, event.status) == ("NOVELTY", "HALF_WAY")
+def test_an_order_state_of_tomorrow_is_taken_as_it_is_and_counted(codec_name: str) -> None:
+    wire = wire_of(codec_name)
+    frame = (REPORT % ("NOVELTY", "HALF_WAY")).replace('"n":"0"', '"zz":[1],"n":"0"').encode()
+    for _ in range(2):
+        event = wire.account_event(frame)
+        assert isinstance(event, ExecutionReport)
+        assert (event.execution, event.status) == ("NOVELTY", "HALF_WAY")
+    assert wire.unknown == {"executionReport.x=NOVELTY": 2, "executionReport.X=HALF_WAY": 2, "executionReport.zz": 2}
+    assert not wire.counts
+
+
+def test_a_flood_of_names_fills_no_memory(codec_name: str) -> None:
+    wire = wire_of(codec_name)
+    for number in range(500):
+        wire.account_event(b'{"e":"event of %d"}' % number)
+        wire.account_event((REPORT % ("TRADE", f"STATUS_{number}")).encode())
+        wire.market_message(b'{"stream":"btcusdt@new%d","data":{}}' % number)
+    assert len(wire.unknown) == 65
+    assert sum(wire.unknown.values()) == 1_500
+    assert wire.counts == {"unknown_account_event": 500, "unknown_stream": 500}
 
 
 def test_answers_to_requests_are_neither_events_nor_errors(same_on_all_codecs: Any) -> None:
@@ -314,15 +438,21 @@ def test_answers_to_requests_are_neither_events_nor_errors(same_on_all_codecs: A
     assert same_on_all_codecs(answers, read="account_event") == ([None, None], {})
 
 
-def test_account_events_that_nobody_reads_are_counted(same_on_all_codecs: Any) -> None:
+def test_account_events_that_nobody_reads_are_counted(same_on_all_codecs: Any, codec_name: str) -> None:
     frames = [
-        b'{"subscriptionId":0,"event":{"e":"listStatus","E":1}}',
-        b'{"stream":"key","data":{"e":"ORDER_TRADE_UPDATE","E":1,"o":{}}}',
+        b'{"stream":"key","data":{"e":"GRID_UPDATE","T":1,"E":1,"gu":{}}}',
+        b'{"e":"ALGO_UPDATE"}',
+        b'{"subscriptionId":0,"event":{"e":"eventOfTomorrow","E":1}}',
         b'{"e":["executionReport"]}',
         b'{"e":null}',
-        b'{"event":{"e":"serverShutdown","E":1}}',
     ]
-    assert same_on_all_codecs(frames, read="account_event") == ([None] * 5, {"unknown_account_event": 5})
+    counts = {"unread_account_event": 2, "unknown_account_event": 3}
+    assert same_on_all_codecs(frames, read="account_event") == ([None] * 5, counts)
+    wire = wire_of(codec_name)
+    for frame in frames:
+        wire.account_event(frame)
+    assert wire.unread == {"GRID_UPDATE": 1, "ALGO_UPDATE": 1}
+    assert wire.unknown == {"eventOfTomorrow": 1, "other": 2}
 
 
 @pytest.mark.parametrize(
@@ -356,5 +486,5 @@ def test_what_only_some_libraries_refuse_in_unread_fields_of_an_account_frame_is
         for value in (b"1e999", b"1" * 400, b"1" * 5_000, b'"\\u0041"')
     ]
     events, counts = same_on_all_codecs(frames, read="account_event")
-    assert events == [("BalanceUpdate", 1, "X", (1.0).hex())] * 4
+    assert events == [("BalanceUpdate", 1, "X", "1")] * 4
     assert counts == {}

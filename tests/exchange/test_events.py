@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.exchange.events import (
-    ACCOUNT_SHAPES,
     LARGEST,
     MARKET_SHAPES,
     AggTrade,
-    BalanceUpdate,
     BookTicker,
     Event,
     Kline,
+    MarkPrice,
 )
 
 AGG_TRADE: dict[str, Any] = {"e": "aggTrade", "E": 5, "s": "AAA", "a": 1, "p": "2.5", "q": "3", "m": True}
@@ -27,7 +26,7 @@ def read(document: dict[str, Any], shape: type[Event]) -> Event:
 
 
 def test_every_market_payload_has_an_event_time_and_every_shape_a_name_of_its_own() -> None:
-    for shape in (*MARKET_SHAPES.values(), *ACCOUNT_SHAPES.values()):
+    for shape in MARKET_SHAPES.values():
         assert "event_time" in shape.__struct_fields__
     assert len(set(MARKET_SHAPES.values())) == len(MARKET_SHAPES)
 
@@ -84,10 +83,12 @@ def test_zero_is_no_error_for_it_says_that_nothing_is_there() -> None:
     assert (event.bid, event.bid_quantity) == (0.0, 0.0)
 
 
-def test_a_balance_may_shrink() -> None:
-    event = read({"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "-5.5"}, BalanceUpdate)
-    assert isinstance(event, BalanceUpdate)
-    assert event.change == -5.5
+@pytest.mark.parametrize("rate", ["0.00010000", "-0.00003629", ""])
+def test_a_mark_price_tells_its_index_and_its_funding_which_a_delivered_contract_has_not(rate: str) -> None:
+    document = {"e": "markPriceUpdate", "E": 1, "s": "AAA", "p": "2.5", "i": "2.4", "P": "2.3", "r": rate, "T": 9}
+    assert read(document, MarkPrice) == MarkPrice(
+        event_time=1, symbol="AAA", price=2.5, index=2.4, funding_rate=rate, next_funding_time=9
+    )
 
 
 def test_a_candle_is_checked_like_its_event() -> None:

@@ -22,10 +22,17 @@ KNOWN = [
     ("btcusdt@ticker_1h", "BTCUSDT", "ticker", "1h"),
     ("btcusdt@markPrice", "BTCUSDT", "markPrice", ""),
     ("btcusdt@markPrice@1s", "BTCUSDT", "markPrice", "1s"),
-    ("btcusdt@forceOrder", "BTCUSDT", "other", "forceOrder"),
-    ("btcusdt_perpetual@continuousKline_1m", "BTCUSDT_PERPETUAL", "other", "continuousKline_1m"),
-    ("btcusdt@rpiDepth@500ms", "BTCUSDT", "other", "rpiDepth@500ms"),
+    ("btcusdt@forceOrder", "BTCUSDT", "forceOrder", ""),
+    ("btcusdt@avgPrice", "BTCUSDT", "avgPrice", ""),
+    ("btcusdt@referencePrice", "BTCUSDT", "referencePrice", ""),
+    ("btcusdt@blockTrade", "BTCUSDT", "blockTrade", ""),
+    ("defiusdt@compositeIndex", "DEFIUSDT", "compositeIndex", ""),
+    ("btc@assetIndex", "BTC", "assetIndex", ""),
+    ("btcusdt_perpetual@continuousKline_1m", "BTCUSDT_PERPETUAL", "continuousKline", "1m"),
+    ("btcusdt@rpiDepth@500ms", "BTCUSDT", "rpiDepth", "500ms"),
     ("!miniTicker@arr", "", "other", "!miniTicker@arr"),
+    ("!ticker_4h@arr", "", "other", "!ticker_4h@arr"),
+    ("!markPrice@arr@1s", "", "other", "!markPrice@arr@1s"),
     ("!bookTicker", "", "other", "!bookTicker"),
     ("tradingSession", "", "other", "tradingSession"),
 ]
@@ -36,6 +43,38 @@ def test_a_name_is_taken_apart_and_put_together_again(name: str, symbol: str, ki
     stream = parse(name)
     assert (stream.symbol, stream.kind, stream.option) == (symbol, kind, option)
     assert stream.name == name
+    assert stream.is_known
+
+
+INTERVALS = "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M"
+
+
+def test_candles_of_every_interval_are_known() -> None:
+    for interval in INTERVALS.split():
+        assert parse(f"btcusdt@kline_{interval}") == Stream(symbol="BTCUSDT", kind="kline", option=interval)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("btcusdt@novelty@1s", "novelty@1s"),
+        ("btcusdt@aggTrade2", "aggTrade2"),
+        ("btcusdt@!bookTicker", "!bookTicker"),
+        ("!novelty@arr", "!novelty@arr"),
+        ("!ticker_5m@arr", "!ticker_5m@arr"),
+        ("btcusdt", "btcusdt"),
+        ("", ""),
+    ],
+)
+def test_what_binance_has_not_is_unknown_and_labelled_without_its_symbol(name: str, label: str) -> None:
+    stream = parse(name)
+    assert not stream.is_known
+    assert stream.label == label
+
+
+def test_a_known_stream_is_labelled_by_its_kind_and_one_of_all_symbols_by_its_name() -> None:
+    assert parse("btcusdt@depth20@100ms").label == "partialDepth"
+    assert parse("!markPrice@arr").label == "!markPrice@arr"
 
 
 def test_a_stream_composed_from_its_parts_has_the_name_to_subscribe_to() -> None:
