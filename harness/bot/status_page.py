@@ -78,7 +78,7 @@ class StatusPage:
         self.port: int = self._listener.getsockname()[1]
         self._pages = _Pages(_Source(take, loop))
         self._names = frozenset({"localhost", "127.0.0.1", "[::1]", self._name})
-        self._clients: dict[asyncio.StreamWriter, None] = {}
+        self._clients: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._ended: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="status-page", daemon=True)
         self._thread.start()
@@ -111,17 +111,24 @@ class StatusPage:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(self._on_client, sock=self._listener, limit=MOST_HEAD)
-        try:
-            await asyncio.wrap_future(self._ended)
-        finally:
-            server.close()  # clients that are still there are cancelled with the loop's other tasks
+        await asyncio.wrap_future(self._ended)
+        # Whoever was accepted just now comes in before the server closes, which would lose sight of him otherwise.
+        asyncio.get_running_loop().remove_reader(self._listener)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        server.close()
+        for writer, task in self._clients.items():
+            task.cancel()
+            writer.transport.abort()
 
-    async def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._clients) >= MOST_CLIENTS:
             first = next(iter(self._clients))
             del self._clients[first]
             first.transport.abort()
-        self._clients[writer] = None
+        self._clients[writer] = asyncio.create_task(self._attend(reader, writer))
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # so that drain() waits until the kernel has all
         try:
             async with asyncio.timeout(CLIENT_S):
