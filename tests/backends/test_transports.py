@@ -169,3 +169,34 @@ async def test_closing_leaves_no_task_behind() -> None:
         await connection.close()
         ours = {task for task in asyncio.all_tasks() - before if "Websockets" in repr(task.get_coro())}
     assert ours == set()
+
+
+async def test_sending_on_a_connection_that_has_ended_is_a_connection_error() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.close(1001, "going away")
+
+    async with serving(handler) as address:
+        connection = await WebsocketsTransport().connect(address, lambda _: None)
+        await connection.wait_closed()
+        with pytest.raises(ConnectionError, match=r"has ended.*1001"):
+            await connection.send(b"{}")
+        await connection.close()
+
+
+async def test_closing_that_is_given_up_leaves_no_task_behind() -> None:
+    deaf = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        deaf.set()
+        await connection.wait_closed()
+
+    async with serving(handler) as address:
+        before = asyncio.all_tasks()
+        connection = await WebsocketsTransport().connect(address, lambda _: None)
+        await deaf.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await connection.close()
+        ours = {task for task in asyncio.all_tasks() - before if "Websockets" in repr(task.get_coro())}
+        assert ours == set()
