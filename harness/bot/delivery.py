@@ -80,7 +80,7 @@ class Delivery:
         backoff: Backoff | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`on_saved` is awaited after each transaction with what it wrote; it must raise nothing.
+        """`on_saved` is awaited after each transaction with what it wrote, at least once; it must raise nothing.
 
         A batch that is not full yet is given `gather_s` to become so.
         """
@@ -155,13 +155,13 @@ class Delivery:
             else:
                 signals.append(record)
         await self._save(self._database, trades, signals)
+        if self._on_saved:  # before the journal forgets: what is killed in between is told by the next life
+            await self._on_saved(trades, signals)
         await self._journal.confirm(batch[-1].seq)
         self._works()
         self._delivered += len(batch)
         self._batches += 1
         self._size = min(2 * self._size, self.BATCH)
-        if self._on_saved:
-            await self._on_saved(trades, signals)
 
     async def _refused(self, batch: list[Pending], error: DataRefused) -> None:
         self._works()

@@ -139,6 +139,7 @@ async def test_who_wants_to_know_is_told_what_was_saved_once_it_is(
     told: list[tuple[list[str], list[str], list[str]]] = []
 
     async def on_saved(trades: Sequence[TradeRecord], signals: Sequence[SignalRecord]) -> None:
+        assert journal.counts.writes == 4, "told before the journal forgets"
         told.append((await ids(database), [one.trade_id for one in trades], [one.signal_id for one in signals]))
 
     await journal.append([samples.entry(1), samples.entry(2)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
 import random
@@ -124,6 +125,30 @@ async def test_a_late_opening_reopens_no_closed_trade(database: PooledDatabase, 
     assert await database.fetch("select status, pnl from trades") == [("closed", Decimal("1.25"))]
     assert await database.fetch("select 1 from positions") == []
     assert await database.fetch("select trades, pnl from daily_statistics") == [(1, Decimal("1.25"))]
+
+
+async def test_of_two_open_trades_of_a_symbol_the_last_opened_is_the_position(
+    database: PooledDatabase, samples: ModuleType
+) -> None:
+    earlier, later = samples.opened(7), samples.opened(30)
+    for trade, expected in ((later, "1-30-B"), (earlier, "1-30-B"), (samples.closed(later), "1-7-B")):
+        await records.save(database, [trade])
+        assert await database.fetch("select trade_id from positions") == [(expected,)]
+
+
+async def test_writers_at_once_leave_books_that_agree(
+    database: PooledDatabase, database_url: str, schema: str, samples: ModuleType
+) -> None:
+    writers = [database, await PooledDatabase.open(database_url, schema, JSON, size=4)]
+    trades = [samples.opened(number) for number in range(40)]
+    await asyncio.gather(*(records.save(writers[number % 2], [trade]) for number, trade in enumerate(trades)))
+    assert await database.fetch("select trade_id from positions") == [("1-39-B",)]
+    await asyncio.gather(
+        *(records.save(writers[number % 2], [samples.closed(trade)]) for number, trade in enumerate(trades))
+    )
+    assert await database.fetch("select trades, pnl from daily_statistics") == [(40, 40 * Decimal("1.25"))]
+    assert await database.fetch("select 1 from positions") == []
+    await writers[1].close()
 
 
 def life_of_a_symbol(samples: ModuleType) -> list[TradeRecord]:
