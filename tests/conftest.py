@@ -109,11 +109,11 @@ class OwnRedis:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def command(self, *words: str | bytes) -> Any:
+    def command(self, *words: str | bytes, password: str | None = None) -> Any:
         """What it answers to a command on a connection of its own."""
         import redis  # noqa: PLC0415 - may be absent
 
-        with redis.Redis.from_url(self.url, protocol=2) as client:
+        with redis.Redis.from_url(self.url, password=password, protocol=2) as client:
             return client.execute_command(*words)
 
     def end(self) -> None:

@@ -83,7 +83,7 @@ class CacheStatistics:
     dropped: int = 0
     """Puts that were not stored: too many waited, or the store was away."""
     skipped: int = 0
-    """Look-ups that were not made, because the store was away."""
+    """Look-ups that were not made, because the store was away or others had all its connections."""
     outages: int = 0
     """How often the store went away, at the start included."""
     away_now: bool = False

@@ -94,23 +94,22 @@ class RedisCache:
         try:
             with TimeLimit(self._patience.limit_s):
                 async with self._slots:
-                    client = link.client
-                    if client is None:  # it went away while this one waited for its turn
-                        self.statistics.skipped += 1
-                        return None
-                    return self._counted(key, await client.get(_wire(key)))
+                    client = link.client  # None again when it went away while this one waited for its turn
+                    if client is not None:
+                        return self._counted(await client.get(_wire(key)))
         except Exception as error:  # noqa: BLE001 - a server that is none makes the library raise anything
-            if client is None:  # never had its turn: that tells nothing of the server
-                self.statistics.errors += 1
+            if client is not None:
+                link.failed(error, session)
+                if is_wrong_type(error):
+                    self._owe(key)
+                    self._start_writer()
                 return None
-            link.failed(error, session)
-            if is_wrong_type(error):
-                self._owe(key)
-                self._start_writer()
-            return None
+        # It never had its turn, which tells nothing of the server.
+        self.statistics.skipped += 1
+        return None
 
-    def _counted(self, key: str, value: object) -> bytes | None:
-        if value is None or self._is_owed(key):
+    def _counted(self, value: object) -> bytes | None:
+        if value is None:
             self.statistics.misses += 1
             return None
         if type(value) is not bytes:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("harness.backends.redis_cache")
 
-#: Connections kept open: an operation that must first make one may not end within its limit on a far server.
+#: Connections made before the server is used, and all tried again before it is used after an outage: on a far server,
+#: an operation that must first make one may not end within its limit.
 CONNECTIONS = 4
 #: A refusal that went on is told again only when there was none for so long.
 _QUIET_S = 60.0
@@ -124,9 +125,6 @@ class RedisLink:
 
     async def _return(self, fault: Fault) -> None:
         """Look for the server until it is found."""
-        with contextlib.suppress(Exception), TimeLimit(self._patience.longest_try_s):
-            # Nobody knows whether those that were idle still lead anywhere.
-            await self._client.connection_pool.disconnect(inuse_connections=False)
         left, number = self._changed, 0
         while True:
             pauses = self._locked_pauses if fault is Fault.LOCKED else self._pauses

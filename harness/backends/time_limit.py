@@ -18,7 +18,7 @@ class TimeLimit:
 
     As `asyncio.timeout`, with two differences. A loop that was busy when the time was up gets as long again as it was
     late, once, before the block is ended: the answer may lie in the socket, unread. And a block that runs in a task
-    which is being cancelled (a `finally`) times out like any other: in Python 3.11 before .5 it was cancelled instead.
+    which is being cancelled (a `finally`) times out like any other: early releases of Python 3.11 cancelled it instead.
     """
 
     __slots__ = ("_cancelling", "_deadline", "_excused", "_expired", "_handle", "_loop", "_seconds", "_task")
@@ -35,7 +35,7 @@ class TimeLimit:
         self._task = task
         self._cancelling = task.cancelling()
         self._loop = asyncio.get_running_loop()
-        # Not the loop's own time: uvloop keeps that of the moment it last woke.
+        # Not the loop's own time: that of uvloop stands still between two wakings.
         self._deadline = time.monotonic() + self._seconds
         self._handle = self._loop.call_later(self._seconds, self._expire)
         return self
@@ -51,9 +51,7 @@ class TimeLimit:
 
     def _expire(self) -> None:
         late = time.monotonic() - self._deadline
-        if late < 0:
-            self._handle = self._loop.call_later(-late, self._expire)
-        elif late > _PUNCTUAL_S and not self._excused:
+        if late > _PUNCTUAL_S and not self._excused:
             self._excused = True
             self._handle = self._loop.call_later(min(late, self._seconds), self._expire)
         else:

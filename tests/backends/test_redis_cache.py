@@ -11,6 +11,7 @@ import pytest
 from harness.backends.conformance import check_cache, check_returning_cache, check_unreachable_cache
 from harness.backends.contracts import CacheStatistics
 from harness.backends.patience import Patience
+from harness.backends.redis_link import CONNECTIONS
 from harness.backends.registry import registry
 from harness.services.program import free_port
 
@@ -34,7 +35,7 @@ class OwnRedis(Protocol):
     def kill(self) -> None: ...
     def freeze(self) -> None: ...
     def thaw(self) -> None: ...
-    def command(self, *words: str) -> Any: ...
+    def command(self, *words: str, password: str | None = None) -> Any: ...
 
 
 SECRET = "hunter2-hunter2"  # noqa: S105 - nobody's
@@ -56,6 +57,9 @@ def _redis_package(needs: Callable[[str, str], None]) -> None:
 def _logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.INFO, logger=LOGGER):
         yield
+
+
+_LARGE = b"x" * 8_000_000
 
 
 def made(url: str | None, patience: Patience = PATIENT) -> RedisCache:
@@ -322,6 +326,7 @@ async def test_a_frozen_server_costs_a_look_up_its_limit_and_no_further_one_anyt
         assert [await cache.get("key") for _ in range(1_000)] == [None] * 1_000
         assert cache.statistics.latency.count == asked
         assert cache.statistics.skipped >= 1_001
+        assert cache.statistics.errors <= CONNECTIONS
         redis_server.thaw()
         await until(in_use(cache))
         assert await cache.get("key") is None  # deleted, though the server could not be told then
@@ -466,8 +471,15 @@ async def test_a_server_that_wants_a_password_and_gets_none_is_asked_slowly(
     redis_server: OwnRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis_server.start("--requirepass", SECRET)
-    async with opened(redis_server.url, Patience(limit_s=0.25, tries=9, first_pause_s=0.001)) as cache:
-        assert await cache.get("key") is None
+    rejected = [0]
+    for tries in (1, 9):
+        patience = Patience(limit_s=0.25, tries=tries, first_pause_s=0.001, longest_pause_s=0.001, locked_pause_s=60.0)
+        caplog.clear()
+        async with opened(redis_server.url, patience) as cache:
+            assert await cache.get("key") is None
+            await asyncio.sleep(0.1)
+        rejected.append(_rejected(redis_server.command("info", "commandstats", password=SECRET)))
+    assert rejected[2] == 2 * rejected[1] > 0
     (line,) = said(caplog)
     assert line.startswith("Redis refuses the password")
     assert await check_unreachable_cache(lambda: made(redis_server.url, KEEN)) == []
@@ -549,17 +561,71 @@ async def test_a_replica_that_may_not_be_written_to_gives_out_nothing_that_was_d
 
 async def test_a_user_who_may_not_do_everything_may_still_use_the_cache(redis_server: OwnRedis) -> None:
     redis_server.start()
-    redis_server.command("acl", "setuser", "bot", "on", ">secret", "~*", "+get", "+set", "+del")
+    redis_server.command("acl", "setuser", "bot", "on", ">secret", "~*", "+get", "+set")
     async with opened(redis_server.url.replace("redis://", "redis://bot:secret@"), KEEN) as cache:
         assert in_use(cache)()
         await stored(cache, "key", b"value")
         assert await cache.get("key") == b"value"
+        await cache.delete("key")  # refused
+        assert await cache.get("key") is None
+        await stored(cache, "key", b"new")
+        assert await cache.get("key") == b"new"
+        await cache.delete("key")
+        cache.put("key", _LARGE, 60.0)
+        await until(lambda: not cache._waiting)  # it is being sent
+        await cache.delete("key")
+        await cache.flush()
+        assert await cache.get("key") is None
         redis_server.command("acl", "setuser", "bot", "-get")
         assert await cache.get("key") is None
         assert in_use(cache)()
 
 
 # Many at once
+
+
+async def test_a_delete_waits_for_a_write_of_its_key_that_is_being_sent(redis_url: str) -> None:
+    async with opened(redis_url) as cache:
+        cache.put("large", _LARGE, 60.0)
+        await until(lambda: not cache._waiting)
+        await cache.delete("large")
+        assert await cache.get("large") is None
+        assert cache.statistics.writes == 1
+
+
+async def test_one_who_waits_in_vain_for_a_connection_says_nothing_against_the_server(redis_url: str) -> None:
+    async with opened(redis_url, Patience(limit_s=0.05)) as cache, contextlib.AsyncExitStack() as taken:
+        for _ in range(CONNECTIONS):
+            await taken.enter_async_context(cache._slots)
+        assert await cache.get("key") is None
+        assert cache.statistics == CacheStatistics(skipped=1)
+
+
+async def test_a_failure_from_before_an_outage_is_none_of_the_server_that_came_back(redis_url: str) -> None:
+    async with opened(redis_url, KEEN) as cache:
+        assert cache._link is not None
+        session = cache._link.session
+        cache._link.failed(TimeoutError(), session)
+        await until(in_use(cache))
+        cache._link.failed(TimeoutError(), session)
+        assert in_use(cache)()
+        assert (cache.statistics.errors, cache.statistics.outages) == (2, 1)
+
+
+async def test_a_server_that_comes_and_goes_is_asked_ever_less_often(redis_url: str) -> None:
+    patience = Patience(limit_s=0.25, first_pause_s=0.01, longest_pause_s=0.2)
+    async with opened(redis_url, patience) as cache:
+        link = cache._link
+        assert link is not None
+        spans = []
+        for _ in range(4):
+            link.failed(TimeoutError(), link.session)
+            spans.append(link._pauses._span_s)
+            await until(in_use(cache))
+        assert spans == [0.01, 0.02, 0.04, 0.08]
+        await asyncio.sleep(0.25)  # longer than the longest pause: it is to be relied on again
+        link.failed(TimeoutError(), link.session)
+        assert link._pauses._span_s == 0.01
 
 
 async def test_a_delete_ends_a_write_that_waits(redis_url: str) -> None:
@@ -583,6 +649,11 @@ async def test_a_close_in_the_middle_of_an_outage_leaves_nothing_behind(redis_se
         redis_server.start()
         await asyncio.sleep(0.2)
         assert await cache.get("key") is None
+
+
+def _rejected(stats: dict[str, dict[str, int]]) -> int:
+    """Commands that were not carried out for want of a password, equally many on each connection."""
+    return stats.get("cmdstat_client|setinfo", {}).get("rejected_calls", 0)
 
 
 async def _command(url: str, *words: str) -> None:

@@ -86,6 +86,16 @@ async def test_it_times_out_as_well_in_a_task_that_is_being_cancelled() -> None:
     assert ended == ["timed out"]
 
 
+def test_time_that_passed_before_the_block_is_not_charged_to_it(runner: asyncio.Runner) -> None:
+    async def wait() -> str:
+        time.sleep(0.6)  # noqa: ASYNC251 - a loop that keeps the time of its last waking is now behind
+        with TimeLimit(0.5):
+            await asyncio.to_thread(time.sleep, 0.05)
+        return "done"
+
+    assert runner.run(wait()) == "done"
+
+
 def test_a_loop_that_was_busy_hears_the_answer_first(runner: asyncio.Runner) -> None:
     async def wait() -> str:
         loop = asyncio.get_running_loop()

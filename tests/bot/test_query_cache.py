@@ -368,12 +368,13 @@ async def test_beyond_the_bound_questions_are_asked_and_only_not_shared(
 # Invalidation
 
 
-async def test_what_was_invalidated_is_loaded_again_and_nothing_else(queries: QueryCache) -> None:
+async def test_what_was_invalidated_is_loaded_again_and_nothing_else(queries: QueryCache, store: MemoryCache) -> None:
     sources = {key: Source(key) for key in ("a", "b", "c")}
     for _ in range(2):
         for key, source in sources.items():
             assert await queries.get_or_load(key, source.load) == key
         await queries.invalidate("a", "b", "never asked")
+        assert set(store._values) == {"c"}
     for key, source in sources.items():
         await queries.get_or_load(key, source.load)
     assert [source.asked for source in sources.values()] == [3, 3, 1]
@@ -388,6 +389,14 @@ async def test_an_answer_to_a_question_from_before_is_not_stored_after(queries: 
     source.gate.set()
     assert await asking == "before"  # it was asked before
     assert store._values == {}
+
+
+async def test_what_was_asked_in_the_very_moment_of_it_counts_as_before() -> None:
+    queries, source = QueryCache(Deaf(now=lambda: 0.0), JSON, now_ns=lambda: SECOND_NS), Source("before")
+    await queries.get_or_load("key", source.load)
+    source.value = "after"
+    await queries.invalidate("key")
+    assert await queries.get_or_load("key", source.load) == "after"
 
 
 async def test_one_who_asks_after_it_does_not_share_the_query_from_before(queries: QueryCache) -> None:
