@@ -82,6 +82,25 @@ def test_an_account_frame_cut_at_any_byte_is_malformed(same_on_all_codecs: Any) 
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=["bookTicker", "aggTrade", "kline", "depth"])
+@pytest.mark.parametrize("end", [b"]", b",", b'"', b"x", b"\x00", b"\n", b"", b"}}", b"},"])
+def test_a_frame_that_does_not_end_in_its_brace_is_malformed(frame: bytes, end: bytes, same_on_all_codecs: Any) -> None:
+    events, counts = same_on_all_codecs([frame, frame[:-1] + end])
+    assert (events[1], counts) == (None, {"malformed": 1})
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"a\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"])
+@pytest.mark.parametrize("unread", [b'"zz":"%s"', b'"%s":1', b'"zz":[[{"%s":1}]]'])
+@pytest.mark.parametrize("frame", FRAMES, ids=["bookTicker", "aggTrade", "kline", "depth"])
+def test_what_is_no_utf_8_is_malformed_where_nobody_reads_it_too(
+    frame: bytes, unread: bytes, text: bytes, same_on_all_codecs: Any
+) -> None:
+    changed = frame.replace(b'"data":{', b'"data":{' + unread % text + b",")
+    for known in ([], [frame]):
+        events, counts = same_on_all_codecs([*known, changed])
+        assert (events[-1], counts) == (None, {"malformed": 1})
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=["bookTicker", "aggTrade", "kline", "depth"])
 def test_a_frame_without_any_one_of_its_bytes_is_seen_alike(frame: bytes, same_on_all_codecs: Any) -> None:
     same_on_all_codecs([frame, *(frame[:at] + frame[at + 1 :] for at in range(len(frame)))])
 
