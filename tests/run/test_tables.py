@@ -41,7 +41,11 @@ async def figures(url: str, schema: str) -> tuple[int, int, int, int]:
 async def indexes(url: str, schema: str) -> int:
     connection = await asyncpg.connect(url)
     try:
-        return int(await connection.fetchval("select count(*) from pg_indexes where schemaname = $1", schema))
+        return int(
+            await connection.fetchval(
+                "select count(*) from pg_indexes where schemaname = $1 and tablename = 'trades'", schema
+            )
+        )
     finally:
         await connection.close()
 
