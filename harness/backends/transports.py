@@ -18,13 +18,21 @@ MAX_FRAME_BYTES = 8 * 1024 * 1024
 CLOSE_TIMEOUT_S = 2.0
 
 
+class _Opening(connect):
+    """No redirect is followed: whoever checked an address gets that one, or none."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The refusal itself."""
+        return exc
+
+
 class WebsocketsTransport:
     """The websockets library by its public `recv(decode=False)` loop: the seed's way, and the reference."""
 
     async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> WebsocketsConnection:
-        """Open and read from now on. No compression, pings or proxy of our own: the peer pings."""
+        """Open and read from now on. No compression, redirects, pings or proxy of our own: the peer pings."""
         try:
-            connection = await connect(
+            connection = await _Opening(
                 url,
                 compression=None,
                 ping_interval=None,

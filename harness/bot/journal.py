@@ -103,6 +103,11 @@ class Journal:
         return self._store.counts
 
     @property
+    def peak(self) -> int:
+        """The most orders and writes that it held at once in this life."""
+        return self._store.peak
+
+    @property
     def size_bytes(self) -> int:
         """Of the file and its log.
 
@@ -183,6 +188,7 @@ class _Store:
         self._connection.execute(f"pragma max_page_count={maximum_bytes // PAGE_BYTES}")
         orders, writes, refused = (self._count(table) for table in ("orders", "writes", "refused"))
         self.counts = JournalCounts(orders=orders, writes=writes, refused=refused)
+        self.peak = orders + writes
 
     @property
     def size_bytes(self) -> int:
@@ -306,6 +312,7 @@ class _Store:
         self.counts = JournalCounts(
             orders=now.orders + orders, writes=now.writes + writes, refused=now.refused + refused
         )
+        self.peak = max(self.peak, self.counts.orders + self.counts.writes)
 
 
 def _write_rows(decision: Decision) -> Iterator[tuple[str, bytes]]:

@@ -46,6 +46,8 @@ class Plan:
     """How often a second the dashboard asks its four questions; 0 for never."""
     policy: ConnectionPolicy | None = None
     """How the market connection is kept; None: its end is the bot's."""
+    conflates: bool = False
+    """When the bot is behind, newer prices take the place of waiting older ones; for live running only."""
     rest: RestClient | None = None
     """For snapshots of the book and for candles that warm up the indicators; None for neither."""
     warm_up: tuple[str, ...] = ()

@@ -125,7 +125,7 @@ def _queues(trading: Trading, storage: Storage) -> dict[str, Queue]:
     outbox, gateway, counts = trading.outbox.statistics, trading.gateway.statistics, storage.journal.counts
     return {
         "outbox": Queue(waiting=outbox.waiting, peak=outbox.peak, capacity=Outbox.HIGH, pauses=outbox.pauses),
-        "journal": Queue(waiting=counts.writes + counts.orders, peak=0),
+        "journal": Queue(waiting=counts.writes + counts.orders, peak=storage.journal.peak),
         "gateway": Queue(waiting=gateway.waiting, peak=gateway.peak, capacity=LIMIT),
     }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.backends.contracts import Cache, Codec
     from harness.backends.stack import Stack
+    from harness.bot.database import Database
     from harness.bot.decision import SignalRecord
     from harness.bot.ledger import TradeRecord
     from harness.bot.recovery import Recovered
@@ -74,11 +75,11 @@ async def open_storage(
 
         opened.push_async_callback(service.close)
 
-        async def on_saved(trades: Sequence[TradeRecord], signals: Sequence[SignalRecord]) -> None:
-            del signals  # no remembered answer rests on them
-            await service.on_saved(trades)
+        async def save(database: Database, trades: Sequence[TradeRecord], signals: Sequence[SignalRecord]) -> None:
+            del database  # it is the service's own
+            await service.save(trades, signals)
 
-        delivery = Delivery(kept, database, on_saved=on_saved)
+        delivery = Delivery(kept, database, save=save)
         recovered = await recover(database, kept, delivery)
         await service.warm_cache()
         epoch = await migrations.begin_session(database, strategy=strategy, stack=str(stack))

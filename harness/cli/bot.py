@@ -44,6 +44,8 @@ _log = logging.getLogger("tickproof.bot")
 AUTO = "auto"
 FORMATS: tuple[log_lines.Format, ...] = ("text", "json")
 _POLL_HZ = 1.0
+#: How long PostgreSQL is waited for at the start.
+_PATIENCE_S = 60.0
 _FIGURES_EVERY_S = 60.0
 
 
@@ -52,39 +54,57 @@ def _group() -> None:
     """The bundled bot by itself; paper trading only."""
 
 
+Symbols = Annotated[str, typer.Option(help="Separated by commas; with a whole --url address those in it.")]
+Streams = Annotated[
+    str, typer.Option(help="Kinds of streams of each symbol, such as bookTicker,depth@100ms.")
+]
+Market = Annotated[str, typer.Option(help="spot or usdm.")]
+Url = Annotated[
+    str | None,
+    typer.Option(help="Another market: ws://host:port, or a whole /stream?streams= address; its end ends the bot."),
+]
+RestUrl = Annotated[str | None, typer.Option(help="REST interface for depth snapshots, past candles and filters.")]
+AccountUrl = Annotated[str | None, typer.Option(help="Account events: a /ws-api/v3 address.")]
+OrdersUrl = Annotated[
+    str | None, typer.Option(help="Order gateway on loopback (tickproof replay orders); without it, paper.")
+]
+StackName = Annotated[str, typer.Option(help="Backends: loop+codec+cache, or auto for the best installed.")]
+Settings = Annotated[Path | None, typer.Option(help="TOML file of the bot's settings (docs/bot.md).")]
+Schema = Annotated[str, typer.Option(help="Schema of the database to write to; one bot a schema.")]
+OutboxFile = Annotated[
+    Path | None, typer.Option(envvar="TICKPROOF_OUTBOX", help="File of what is decided and not yet delivered.")
+]
+StatusPort = Annotated[
+    int, typer.Option(help="Status page and /metrics on loopback; 0 for any free port, -1 for none.", min=-1, max=65535)
+]
+Drain = Annotated[float, typer.Option(help="Seconds that the end waits for what must be written.", min=0)]
+Keep = Annotated[bool, typer.Option("--keep", help="Connect again also after --url closed in order.")]
+Conflate = Annotated[
+    bool, typer.Option("--conflate", help="When behind, let newer prices replace waiting older ones (counted).")
+]
+LogFormat = Annotated[str, typer.Option(help="text or json.")]
+LogLevel = Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")]
+
+
 @app.command(epilog="Example: tickproof bot run --url ws://127.0.0.1:9443 --symbols BTCUSDT --stack asyncio+json+none")
 def run(
-    symbols: Annotated[
-        str, typer.Option(help="Symbols, separated by commas; with a whole --url address those in it.")
-    ] = "BTCUSDT,ETHUSDT,SOLUSDT",
-    streams: Annotated[str, typer.Option(help="Kinds of streams of each symbol.")] = "bookTicker,aggTrade,kline_1m",
-    market: Annotated[str, typer.Option(help="spot or usdm.")] = "spot",
-    url: Annotated[
-        str | None,
-        typer.Option(
-            help="Another market: ws://host:port, or a whole /stream?streams= address; a replay's end ends it."
-        ),
-    ] = None,
-    rest_url: Annotated[
-        str | None, typer.Option(help="REST interface for depth snapshots, candles and filters.")
-    ] = None,
-    account_url: Annotated[str | None, typer.Option(help="Account events: a /ws-api/v3 address.")] = None,
-    orders_url: Annotated[
-        str | None, typer.Option(help="Order gateway on loopback (tickproof replay orders); without it, paper.")
-    ] = None,
-    stack: Annotated[str, typer.Option(help="Backends: loop+codec+cache, or auto for the best installed.")] = AUTO,
-    settings: Annotated[Path | None, typer.Option(help="TOML file of the bot's settings (docs/bot.md).")] = None,
-    schema: Annotated[str, typer.Option(help="Schema of the database to write to.")] = "tickproof_bot",
-    outbox: Annotated[
-        Path | None, typer.Option(envvar="TICKPROOF_OUTBOX", help="File of what is not yet delivered.")
-    ] = None,
-    status_port: Annotated[
-        int, typer.Option(help="Status page and /metrics on loopback; 0 for any free port, -1 for none.", min=-1)
-    ] = 9464,
-    drain: Annotated[float, typer.Option(help="Seconds that the end waits for what must be written.", min=0)] = 20.0,
-    keep: Annotated[bool, typer.Option("--keep", help="Connect again also after the market closed in order.")] = False,
-    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
-    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    symbols: Symbols = "BTCUSDT,ETHUSDT,SOLUSDT",
+    streams: Streams = "bookTicker,aggTrade,kline_1m",
+    market: Market = "spot",
+    url: Url = None,
+    rest_url: RestUrl = None,
+    account_url: AccountUrl = None,
+    orders_url: OrdersUrl = None,
+    stack: StackName = AUTO,
+    settings: Settings = None,
+    schema: Schema = "tickproof_bot",
+    outbox: OutboxFile = None,
+    status_port: StatusPort = 9464,
+    drain: Drain = 20.0,
+    keep: Keep = False,
+    conflate: Conflate = False,
+    log_format: LogFormat = "text",
+    log_level: LogLevel = "INFO",
 ) -> None:
     """Trade on paper: on Binance's public streams, or on those of --url. DATABASE_URL and REDIS_URL name the servers.
 
@@ -94,12 +114,9 @@ def run(
     addresses = Addresses.from_environment(os.environ)
     if not addresses.database_url:
         raise ServiceError("DATABASE_URL is not set; `tickproof services start` starts servers and prints it")
-    chosen = _stack(stack, addresses)
     where = endpoints.of(market, url, rest_url, symbols.split(","), streams.split(","))
-    parameters = read_toml(settings, BotSettings) if settings else BotSettings()
-    errors = log_lines.configure(format=_format(log_format), level=log_level)
     plan = Plan(
-        stack=chosen,
+        stack=_stack(stack, addresses),
         market_url=where.market_url,
         streams=where.streams,
         account_url=account_url,
@@ -107,21 +124,26 @@ def run(
         addresses=addresses,
         schema=schema,
         journal=_journal(outbox, schema),
-        settings=parameters,
+        settings=read_toml(settings, BotSettings) if settings else BotSettings(),
         filters={},
         poll_hz=_POLL_HZ,
         policy=ConnectionPolicy(after_orderly_close="end" if url and not keep else "reconnect"),
+        conflates=conflate,
         warm_up=where.symbols if where.rest_url else (),
-        patience_s=60.0,
+        patience_s=_PATIENCE_S,
         drain_s=drain,
         keeps_trail=False,
     )
+    errors = log_lines.configure(format=_format(log_format), level=log_level)
+    _tell(_run(plan, where, errors, status_port))
+
+
+def _run(plan: Plan, where: Endpoints, errors: log_lines.RecentErrors, status_port: int) -> BotReport:
     try:
-        with asyncio.Runner(loop_factory=registry().loop(chosen.loop)) as runner:
-            report = runner.run(_live(plan, where, errors, status_port))
+        with asyncio.Runner(loop_factory=registry().loop(plan.stack.loop)) as runner:
+            return runner.run(_live(plan, where, errors, status_port))
     except OSError as error:
         raise NotTrustworthy(f"the market at {redact(where.market_url)} broke off: {redact(str(error))}") from error
-    _tell(report)
 
 
 async def _live(plan: Plan, where: Endpoints, errors: log_lines.RecentErrors, status_port: int) -> BotReport:

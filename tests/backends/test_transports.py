@@ -114,7 +114,7 @@ async def test_the_reason_of_a_close_is_told() -> None:
 async def test_a_server_that_takes_the_connection_and_never_answers_is_a_time_out(
     monkeypatch: pytest.MonkeyPatch, tcp_server: TcpServer
 ) -> None:
-    monkeypatch.setattr(transports, "connect", functools.partial(connect, open_timeout=0.05))
+    monkeypatch.setattr(transports, "_Opening", functools.partial(connect, open_timeout=0.05))
 
     async def mute(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()

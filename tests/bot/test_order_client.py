@@ -415,7 +415,6 @@ async def test_a_proxy_of_the_environment_is_passed_by(
     assert ids_in(log) == ids_of(1)
 
 
-@pytest.mark.xfail(strict=True, reason="the websockets transport follows redirects")
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 async def test_a_redirect_is_not_followed(status: str) -> None:
     asked = 0

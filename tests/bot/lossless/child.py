@@ -93,7 +93,7 @@ def wire_up(death: Death) -> None:
 
     Journal.append = appending  # type: ignore[method-assign]
     Journal.confirm = confirming  # type: ignore[method-assign]
-    PooledDatabase.transaction = transacting  # type: ignore[method-assign,assignment]
+    PooledDatabase.transaction = transacting  # type: ignore[method-assign]
     OrderClient.send = sending  # type: ignore[method-assign]
 
 
