@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from harness.backends.codecs import MsgspecCodec
 from harness.backends.registry import registry
 from harness.bot.wire import Message, Wire
 from harness.exchange.account_events import (
@@ -304,6 +305,14 @@ def test_unknown_fields_are_counted_at_a_stream_s_first_frame(codec_name: str) -
             read_by(wire, combined(stream, kline))
     assert wire.unknown == {"kline.novelty": 2, "kline.k.y": 2}
     assert not wire.counts
+
+
+def test_a_frame_that_its_own_codec_took_is_taken_though_the_reference_reader_refuses_it() -> None:
+    lenient: Any = type("Lenient", (MsgspecCodec,), {"decoder": lambda *_: lambda _: AGG_TRADE})
+    wire = Wire(lenient())
+    frame = combined("btcusdt@aggTrade", '{"zz":NaN}')
+    assert [wire.market_message(frame) for _ in range(2)] == [("aggTrade", "BTCUSDT", AGG_TRADE)] * 2
+    assert (wire.unknown, wire.counts) == ({}, {})
 
 
 @pytest.mark.parametrize("shape", SHAPES)
