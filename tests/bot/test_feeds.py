@@ -23,7 +23,8 @@ def test_a_mini_ticker_is_no_reason_to_decide() -> None:
 
 
 def test_a_mark_price_is_kept_and_no_reason_to_decide() -> None:
+    event = MarkPrice(event_time=1, symbol="AAA", price=5.5, index=5.6, funding_rate="", next_funding_time=0)
     market = Market(MarketSettings())
     state = market.state("AAA")
-    assert not PriceFeed(market).handlers()["markPrice"](state, MarkPrice(event_time=1, symbol="AAA", price=5.5))
+    assert not PriceFeed(market).handlers()["markPrice"](state, event)
     assert (state.mark_price, state.observations) == (5.5, 0)
