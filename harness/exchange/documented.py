@@ -5,19 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 def _set(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+def _by_place(names: str) -> dict[str, frozenset[str]]:
+    """`a a.B a.B.wb` as what may stand at each place: at the top "", in `a`, in `a.B`."""
+    places: dict[str, set[str]] = {"": set()}
+    for path in names.split():
+        place, _, name = path.rpartition(".")
+        places.setdefault(place, set()).add(name)
+    return {place: frozenset(known) for place, known in places.items()}
+
+
 _KLINE = "k.t k.T k.s k.i k.f k.L k.o k.c k.h k.l k.v k.n k.x k.q k.V k.Q k.B"
-#: Names by kind of stream or event; `k.t` stands within `k`, be that an object or a list of objects.
-_NAMES: Final[Mapping[str, frozenset[str]]] = {
-    kind: _set(names)
+#: By kind of stream or event, names by place; `k.t` stands within `k`, be that an object or a list of objects.
+_NAMES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    kind: _by_place(names)
     for kind, names in {
-        # Market. `ps` and `st` came to USD-M in 2026; `a` and `b` of a trade are order ids of before 2024.
+        # Market. `ps` and `st` came to USD-M in 2026; `a` and `b` of a trade are order ids of former years.
         "aggTrade": "e E a s p q nq f l T m M ps st",
         "trade": "e E T s t p q a b X m M ps st",
         "bookTicker": "e u s ps b B a A T E st",
@@ -85,30 +94,33 @@ _WORDS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
 _NO_WORDS: Final[Mapping[str, frozenset[str]]] = {}
 
 
-def strangers(kind: str, payload: Mapping[str, Any]) -> Iterator[str]:
+def strangers(kind: str, payload: Mapping[str, Any]) -> list[str]:
     """What the payload has and nobody documented: names as `kind.name`, words as `kind.name=WORD`.
 
     `kind` is that of a stream ("aggTrade") or the account event's own; of one that is not known here nothing is told.
-    A sentence is no word, whatever it says.
+    Below a name that is not documented nobody looks, and a sentence is no word, whatever it says.
     """
-    names = _NAMES.get(kind)
-    if names is None:
-        return
+    found: list[str] = []
     words = _WORDS.get(kind, _NO_WORDS)
-    for path, value in _walk(payload, "", names):
-        if path not in names:
-            yield f"{kind}.{path}"
-        elif path in words and isinstance(value, str) and value.isidentifier() and value not in words[path]:
-            yield f"{kind}.{path}={value}"
+    for place, names in _NAMES.get(kind, {}).items():
+        for part in _parts(payload, place):
+            if not part.keys() <= names:
+                prefix = f"{kind}.{place}." if place else f"{kind}."
+                found += [f"{prefix}{name}" for name in part if name not in names]
+    for field, known in words.items():
+        place, _, name = field.rpartition(".")
+        for part in _parts(payload, place):
+            word = part.get(name)
+            if isinstance(word, str) and word not in known and word.isidentifier():
+                found.append(f"{kind}.{field}={word}")
+    return found
 
 
-def _walk(value: object, prefix: str, names: frozenset[str]) -> Iterator[tuple[str, object]]:
-    """Every name with what it stands for; below a name that is not documented nobody looks."""
-    if not isinstance(value, dict):
-        return
-    for name, inner in value.items():
-        path = f"{prefix}{name}"
-        yield path, inner
-        if path in names:
-            for each in inner if isinstance(inner, list) else [inner]:
-                yield from _walk(each, f"{path}.", names)
+def _parts(payload: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+    """The objects that stand at a place, in lists or not."""
+    parts = [payload]
+    for name in place.split(".") if place else ():
+        inner = [part.get(name) for part in parts]
+        flat = [each for one in inner for each in (one if isinstance(one, list) else [one])]
+        parts = [each for each in flat if isinstance(each, dict)]
+    return parts
