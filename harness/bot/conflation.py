@@ -141,7 +141,7 @@ class Conflation:
         known = self._kind_of.get(head)
         if known is not None:
             return known
-        strange = not head.startswith(_PREFIX) or len(head) > _MAX_HEAD or b"\\" in head
+        strange = not head.startswith(_PREFIX) or len(head) > _MAX_HEAD
         if strange or len(self._kind_of) >= _MAX_STREAMS:
             return ""
         kind = streams.parse(head[len(_PREFIX) :].decode(errors="replace")).kind

@@ -277,14 +277,18 @@ async def test_an_outage_is_logged_once_and_so_is_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "harness.bot.kept_connection")
-    script = [visit(5, "close", 1008, "go away"), *[visit(end="refuse")] * 5]
+    script = [visit(5, "close", 1008, "go away, ?token=hidden"), *[visit(end="refuse")] * 5, visit(9, "end")]
     async with scripted(FRAMES, script).serving() as peer:
         await kept(peer, seen, quick_time).run()
-    lost, back = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    lost, back, lost_again, back_again = told
     assert "no market connection" in lost
     assert "go away" in lost
+    assert "hidden" not in caplog.text
     # 0.25 + 0.5 + 1 + 2 + 4 + 8
     assert back == "the market connection is open again after 15.8 s"
+    assert "no market connection" in lost_again
+    assert back_again == "the market connection is open again after 16.0 s"
 
 
 @pytest.mark.parametrize("error", [LookupError("a bug"), OSError("a bug"), ConnectionError("a bug")])
@@ -307,13 +311,14 @@ async def test_what_the_handler_raises_ends_the_run(
 async def test_what_is_paused_stays_paused_on_the_next_connection(
     scripted: type[ScriptedPeer], visit: type[Visit], seen: Seen, quick_time: ManualTime, beside: Beside
 ) -> None:
-    async with scripted(FRAMES, [visit(50, "stay"), visit()]).serving() as peer:
+    async with scripted(FRAMES, [visit(50, "stay"), visit(60, "abort"), visit()]).serving() as peer:
         market = kept(peer, seen, quick_time)
         async with beside(market.run()) as run:
             await seen.reaches(50)
             market.pause()
             market.reconnect_now()
-            await peer.until(lambda peer: peer.position == len(FRAMES))
+            # The second connection is reset when all its frames have reached this side.
+            await peer.until(lambda peer: len(peer.close_codes) == 2)
             assert market.statistics.reconnects == {"serverShutdown": 1}
             assert len(seen) == 50
             market.resume()
@@ -328,10 +333,41 @@ async def test_a_connection_that_is_paused_is_not_taken_for_silent(
         market = kept(peer, seen, time, replace(REPLAY, silent_s=5.0))
         async with beside(market.run()):
             await seen.reaches(50)
+            await time.passes(2.0)
             market.pause()
             await time.passes(60.0)
             market.resume()
             await time.passes(5.0)
+            assert market.statistics.silent_periods == 0
+
+
+async def test_an_answer_is_not_missed_while_it_is_paused(
+    scripted: type[ScriptedPeer], visit: type[Visit], seen: Seen, time: ManualTime, beside: Beside
+) -> None:
+    async with scripted(FRAMES, [visit(0, "stay")], answer=lambda _: None).serving() as peer:
+        market = kept(peer, seen, time, replace(LIVE, answer_s=20.0), target="/stream", streams=("btcusdt@trade",))
+        async with beside(market.run()):
+            await peer.until(lambda peer: peer.requests and peer.requests[0])
+            market.pause()
+            await time.passes(60.0)
+            market.resume()
+            await time.passes(20.0)
+            assert market.statistics.reconnects == {}
+
+
+async def test_the_time_without_a_connection_is_no_silence(
+    scripted: type[ScriptedPeer], visit: type[Visit], seen: Seen, quick_time: ManualTime, beside: Beside
+) -> None:
+    script = [visit(50, "stay"), *[visit(end="refuse")] * 6, visit(50, "stay")]
+    async with scripted(FRAMES, script).serving() as peer:
+        market = kept(peer, seen, quick_time, replace(LIVE, silent_s=5.0))
+        async with beside(market.run()):
+            await seen.reaches(50)
+            await quick_time.passes(2.0)
+            market.reconnect_now()
+            await peer.until(lambda peer: len(peer.requests) == 2)
+            await quick_time.passes(2.0)
+            assert sum(quick_time.slept) > 5.0
             assert market.statistics.silent_periods == 0
 
 
@@ -548,6 +584,19 @@ async def test_without_a_policy_too_what_does_not_fit_the_url_is_subscribed(
     assert seen == FRAMES
 
 
+async def test_a_peer_that_closes_in_order_while_we_subscribe_has_closed_in_order(
+    scripted: type[ScriptedPeer], visit: type[Visit], seen: Seen, time: ManualTime, beside: Beside
+) -> None:
+    names = tuple(f"symbol{number}usdt@bookTicker" for number in range(1_000))
+    async with scripted(FRAMES, [visit(requests=1)]).serving() as peer:
+        market = kept(peer, seen, time, None, target="/stream", streams=names)
+        async with beside(market.run()) as run:
+            await peer.until(lambda peer: peer.close_codes == [1000])
+            await time.passes(1.0)
+            await run
+    assert seen == FRAMES
+
+
 async def test_without_a_policy_a_refused_subscription_is_an_error(
     scripted: type[ScriptedPeer], visit: type[Visit], seen: Seen, time: ManualTime
 ) -> None:
@@ -641,6 +690,8 @@ async def test_streams_are_subscribed_anew_when_somebody_asks(
             await time.passes(1.0)
             await peer.until(lambda peer: len(peer.requests[0]) == 2)
             assert {tuple(request["params"]) for request in peer.requests[0]} == {("btcusdt@trade",)}
+            await time.passes(5.0)
+            assert market.statistics.resubscribed == 1
 
 
 def test_streams_can_only_be_watched_where_frames_name_them() -> None:
