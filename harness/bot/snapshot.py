@@ -1,6 +1,6 @@
 """The bot at one moment, in plain numbers: what the status page shows and /metrics tells.
 
-The shell of the bot fills it on the trading loop; everything in it is immutable, so another thread may read it.
+The shell of the bot fills it on the trading loop; nothing in it changes afterwards, so another thread may read it.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class ErrorLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that is shown of a running bot."""
+    """Everything that is shown of a running bot. Mappings are copied when it is made: the bot's own go on changing."""
 
     taken_s: float
     """Wall clock, in seconds since 1970."""
@@ -198,6 +198,11 @@ class Snapshot:
     """Orders that risk refused, by name."""
     errors: tuple[ErrorLine, ...] = ()
     """The last ones, newest first."""
+
+    def __post_init__(self) -> None:
+        """Copy what may change, on the thread that makes it."""
+        for name in ("active", "malformed", "unknown", "reconnects", "queues", "refusals"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
 
     @property
     def unrealised(self) -> Decimal:

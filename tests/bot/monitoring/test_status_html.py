@@ -165,6 +165,7 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else() -> None:
         (3e-9, "0.00 µs"),
         (1.5e-6, "1.50 µs"),
         (2.1e-5, "21.0 µs"),
+        (1e-3, "1.00 ms"),
         (0.0123, "12.3 ms"),
         (2.0, "2.00 s"),
         (750, "750 s"),

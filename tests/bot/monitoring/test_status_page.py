@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -230,7 +231,7 @@ def test_a_page_that_cannot_be_made_is_an_error_500_and_the_next_is_well(
 
 
 def test_a_head_that_is_too_long_is_refused(page: StatusPage) -> None:
-    answer = spoken(page, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 40 * MOST_HEAD + b"\r\n\r\n")
+    answer = spoken(page, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2_000 * MOST_HEAD + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
@@ -244,6 +245,22 @@ def test_a_second_request_on_the_same_connection_is_not_answered(page: StatusPag
     answer = spoken(page, ask + ask)
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"Connection: close" in answer
+
+
+def test_a_client_that_has_said_all_and_reads_slowly_gets_all(
+    page: StatusPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = b"x" * 20_000_000  # more than any buffer between the two holds
+
+    async def answer(*_arguments: object) -> status_page._Answer:
+        return status_page._Answer(status=HTTPStatus.OK, body=large)
+
+    monkeypatch.setattr(status_page._Pages, "answer", answer)
+    with socket.create_connection((page.host, page.port), timeout=20) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        told = b"".join(iter(lambda: sock.recv(1_000_000), b""))
+    assert len(told.partition(b"\r\n\r\n")[2]) == len(large)
 
 
 def test_slow_clients_however_many_hold_nobody_up(page: StatusPage, get: Get) -> None:
