@@ -94,7 +94,7 @@ class Showcase:
             reason=reason,
             event_time_ms=desk.market.time_ms,
             malformed=trading.wire.malformed,
-            unknown=trading.wire.unknown,
+            unknown={**trading.wire.unread, **trading.wire.unknown},
             reconnects=trading.market.statistics.reconnects,
             queues=_queues(trading, storage),
             cache=_cache(storage) if self._plan.stack.cache != "none" else None,
@@ -123,11 +123,21 @@ def _state(trading: Trading, storage: Storage) -> tuple[State, str]:
 
 def _queues(trading: Trading, storage: Storage) -> dict[str, Queue]:
     outbox, gateway, counts = trading.outbox.statistics, trading.gateway.statistics, storage.journal.counts
-    return {
+    queues = {
         "outbox": Queue(waiting=outbox.waiting, peak=outbox.peak, capacity=Outbox.HIGH, pauses=outbox.pauses),
         "journal": Queue(waiting=counts.writes + counts.orders, peak=storage.journal.peak),
         "gateway": Queue(waiting=gateway.waiting, peak=gateway.peak, capacity=LIMIT),
     }
+    if trading.conflation:
+        held = trading.conflation.statistics
+        queues["conflation"] = Queue(
+            waiting=held.waiting,
+            peak=held.peak,
+            capacity=held.capacity,
+            pauses=held.pauses,
+            merged=sum(held.conflated.values()),
+        )
+    return queues
 
 
 def _cache(storage: Storage) -> CacheFigures:

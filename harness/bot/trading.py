@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 from harness.backends.registry import registry
 from harness.bot.account_feed import AccountFeed
+from harness.bot.conflation import Conflation
 from harness.bot.data_service import FILTERS
 from harness.bot.desk import BOOK_DEPTH, Desk
 from harness.bot.gateways import PaperGateway
-from harness.bot.market_connection import MarketConnection
+from harness.bot.market_connection import AccountConnection, MarketConnection
 from harness.bot.open_orders import OpenOrders
 from harness.bot.order_client import OrderClient
 from harness.bot.outbox import Outbox
@@ -26,7 +27,7 @@ from harness.errors import ServiceError
 from harness.exchange.fills import FillRules, fill
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import Coroutine
 
     from harness.backends.contracts import Codec
     from harness.bot.gateways import Gateway
@@ -40,7 +41,6 @@ _log = logging.getLogger(__name__)
 
 #: After the market has closed, the account's last events are waited for this long.
 ACCOUNT_GRACE_S = 5.0
-_SUBSCRIBE_ACCOUNT = b'{"id":"account","method":"userDataStream.subscribe"}'
 #: More than any indicator's period by default; Wilder's means then forget where they began.
 _WARM_UP_CANDLES = 200
 #: How long a cancelled task may take before it is cancelled again.
@@ -57,7 +57,7 @@ class Trading:
         self.wire = Wire(codec, self._on_shutdown)
         self.settlement = Settlement(storage.journal)
         self.open_orders = OpenOrders(self.settlement.settle)
-        self.account = AccountFeed(self.wire)
+        self.account = AccountFeed(self.wire, on_end=self._on_account_end)
         """Of the account connection: whoever else trades on that account has orders there too."""
         self.orders = AccountFeed(self.wire, self.open_orders.on_report)
         """Of the gateway: reports of the bot's own orders, which must be what was booked."""
@@ -77,26 +77,40 @@ class Trading:
             trail=plan.keeps_trail,
         )
         _restore(self.desk, storage.recovered)
+        handler = probe.watch(self.desk.on_frame)
+        self.conflation = Conflation(handler, self._stop_reading, self._read_on) if plan.conflates else None
         self.market = MarketConnection(
             registry().transport(plan.stack.transport),
             plan.market_url,
-            probe.watch(self.desk.on_frame),
+            self.conflation.on_frame if self.conflation else handler,
             streams=plan.streams,
             policy=plan.policy,
         )
+        self.account_connection = self._account_connection()
+        self._account_over = asyncio.Event()
         self.stopping = False
         self.polls = 0
         self.failed_polls = 0
 
     def _on_shutdown(self) -> None:
-        """Told within a frame of the market or of the account: the new connection is made after it."""
+        """Told within a frame of the market: the new connection is made after it."""
         self.market.reconnect_now()
 
-    def _pause(self) -> None:
+    def _on_account_end(self, event: str) -> None:
+        if self.account_connection:
+            self.account_connection.reconnect_now(event)
+
+    def _stop_reading(self) -> None:
         self.market.pause()
 
-    def _resume(self) -> None:
+    def _read_on(self) -> None:
         self.market.resume()
+
+    def _pause(self) -> None:
+        (self.conflation or self.market).pause()
+
+    def _resume(self) -> None:
+        (self.conflation or self.market).resume()
 
     def _gateway(self) -> Gateway:
         plan = self._plan
@@ -129,8 +143,11 @@ class Trading:
         await self._warm_up()
         await self.gateway.open()
         try:
-            async with self._account(), _Company(self._helpers()) as company:
+            async with _Company(self._helpers()) as company:
                 await company.until(self.market.run())
+                if self.conflation:
+                    await company.until(self.conflation.drained())
+                await company.until(self._leave_account())
                 await company.until(self._drain())
         finally:
             await self.gateway.close()
@@ -144,6 +161,10 @@ class Trading:
         helpers = [self.outbox.run(), self._storage.delivery.run(), self.settlement.run()]
         if self._plan.poll_hz:
             helpers.append(self._poll())
+        if self.account_connection:
+            helpers.append(self._keep_account(self.account_connection))
+        if self.conflation:
+            helpers.append(self.conflation.run())
         if self.snapshots:
             helpers.append(self.snapshots.serve(self.desk.depth.on_snapshot))
         return helpers
@@ -171,21 +192,24 @@ class Trading:
             changed.clear()
             await changed.wait()
 
-    @contextlib.asynccontextmanager
-    async def _account(self) -> AsyncIterator[None]:
+    def _account_connection(self) -> AccountConnection | None:
         plan = self._plan
-        if not plan.account_url:
-            yield
-            return
+        if plan.account_url is None:
+            return None
         transport = registry().transport(plan.stack.transport)
-        connection = await transport.connect(plan.account_url, self.account.on_frame)
-        try:
-            await connection.send(_SUBSCRIBE_ACCOUNT)
-            yield
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(connection.wait_closed(), ACCOUNT_GRACE_S)
-        finally:
-            await connection.close()
+        return AccountConnection(transport, plan.account_url, self.account.on_frame, policy=plan.policy)
+
+    async def _keep_account(self, connection: AccountConnection) -> None:
+        await connection.run()
+        self._account_over.set()
+
+    async def _leave_account(self) -> None:
+        """Wait a little for the last events of an account that ends with its market, and leave it."""
+        if self.account_connection:
+            if self._plan.policy is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._account_over.wait(), ACCOUNT_GRACE_S)
+            self.account_connection.stop()
 
     async def _warm_up(self) -> None:
         """Past candles into the indicators; without them the bot begins all the same."""
