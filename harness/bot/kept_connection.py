@@ -32,8 +32,6 @@ _MESSAGES, _MESSAGES_SPAN_S = 4, 1.0
 #: A connection that does not close is left alone after this; a transport's own limit is to be shorter.
 _CLOSE_LIMIT_S = 10.0
 _MOST_TOLD = 300
-#: Left by our own will: the next attempt follows at once.
-_PLANNED = frozenset({Reason.AGE, Reason.SHUTDOWN})
 
 
 class KeptConnection:

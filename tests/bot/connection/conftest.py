@@ -11,16 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.clock import ManualClock
+from harness.backends.transports import WebsocketsTransport
+from harness.bot.market_connection import ConnectionPolicy, MarketConnection
+from harness.clock import ManualClock, MonotonicClock
 from harness.units import NS_PER_S, seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from harness.backends.contracts import Connection, Transport
+    from harness.clock import Clock
     from tests.bot.peers import ScriptedPeer, Visit
+
+    Beside = Callable[[Coroutine[Any, Any, None]], contextlib.AbstractAsyncContextManager[asyncio.Task[None]]]
+    Kept = Callable[..., MarketConnection]
 
 #: How often a kept connection is looked at here; other pauses are told from it by their length.
 CHECK_S = 1.0 - 2.0**-6
+#: Over when the peer closes in order, as a replay is.
+REPLAY = ConnectionPolicy(after_orderly_close="end", silent_s=0.0, check_s=CHECK_S)
 LIMIT_S = 30.0
 
 
@@ -104,6 +113,85 @@ def visit() -> type[Visit]:
     return kind
 
 
+class Seen(list[bytes]):
+    """What came, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = asyncio.Event()
+
+    def on_frame(self, frame: bytes) -> None:
+        self.append(frame)
+        self._changed.set()
+
+    async def reaches(self, wanted: int) -> None:
+        while len(self) < wanted:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@pytest.fixture
+async def seen() -> Seen:
+    return Seen()
+
+
+class Recording:
+    """A transport that notes what it was given and when something was sent, and refuses as it is told."""
+
+    def __init__(self, refusals: list[Exception] | None = None, clock: Clock | None = None) -> None:
+        self.handlers: list[object] = []
+        self.sent_at: list[int] = []
+        self._refusals = refusals or []
+        self._clock = clock or MonotonicClock()
+
+    async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> Connection:
+        self.handlers.append(on_frame)
+        if self._refusals:
+            raise self._refusals.pop(0)
+        connection = await WebsocketsTransport().connect(url, on_frame)
+        send = connection.send
+
+        async def timed(data: bytes) -> None:
+            self.sent_at.append(self._clock.now())
+            await send(data)
+
+        connection.send = timed  # type: ignore[method-assign]
+        return connection
+
+
+@pytest.fixture
+def recording() -> type[Recording]:
+    return Recording
+
+
+def _kept(
+    peer: ScriptedPeer,
+    seen: Seen,
+    time: ManualTime,
+    policy: ConnectionPolicy | None = REPLAY,
+    *,
+    target: str = "/stream?streams=btcusdt@trade",
+    streams: tuple[str, ...] = (),
+    transport: Transport | None = None,
+) -> MarketConnection:
+    return MarketConnection(
+        transport or WebsocketsTransport(),
+        peer.url(target),
+        seen.on_frame,
+        streams=streams,
+        policy=policy,
+        clock=time,
+        chance=lambda: 1.0,
+        sleep=time.sleep,
+    )
+
+
+@pytest.fixture
+def kept() -> Kept:
+    """Makes a market connection to a scripted peer, in the time of the test and without chance."""
+    return _kept
+
+
 @contextlib.asynccontextmanager
 async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.ensure_future(work)
@@ -116,6 +204,6 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task
 
 
 @pytest.fixture
-def beside() -> Callable[[Coroutine[Any, Any, None]], contextlib.AbstractAsyncContextManager[asyncio.Task[None]]]:
+def beside() -> Beside:
     """Runs a coroutine beside the block, with a limit that no test reaches, and ends it."""
     return _beside

@@ -12,12 +12,8 @@ from harness.bot.conflation import STATE_LIKE, Conflation
 from harness.bot.market_connection import MarketConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from contextlib import AbstractAsyncContextManager
-
+    from tests.bot.connection.conftest import Beside
     from tests.bot.peers import ScriptedPeer
-
-    Beside = Callable[[Coroutine[Any, Any, None]], AbstractAsyncContextManager[asyncio.Task[None]]]
 
 CONFLATED = ("btcusdt@bookTicker", "ethusdt@miniTicker", "btcusdt@ticker_1h", "btcusdt@markPrice@1s", "btcusdt@depth5")
 KEPT = ("btcusdt@trade", "btcusdt@aggTrade", "btcusdt@depth@100ms", "!miniTicker@arr", "btcusdt@forceOrder")
