@@ -133,7 +133,7 @@ class KeptConnection:
         return ConnectionStatistics(
             connects=self._connects,
             failed_attempts=self._failed_attempts,
-            reconnects=MappingProxyType(dict(self._reconnects)),
+            reconnects=MappingProxyType({str(reason): count for reason, count in self._reconnects.items()}),
             frames=self._watchdog.frames,
             silent_periods=self._silent_periods,
             resubscribed=self._resubscribed,
