@@ -93,7 +93,7 @@ class PortTaken(TickproofError):
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        super().__init__(f"port {port} on {host} is taken; choose another with --port, or 0 for any free one")
+        super().__init__(f"port {port} on {host} is taken; choose another one, or 0 for any that is free")
 
 
 class ResultError(TickproofError):

@@ -9,7 +9,7 @@ MASK = "***"
 #: A password may hold @ and :, and even a slash that its owner did not escape; but a port and a path with an @ in it
 #: (`:9443/ws/btcusdt@trade`) are none.
 _USERINFO = re.compile(
-    r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/:@]*):(?P<password>[^\s/]*|(?!\d{1,5}/)[^\s@]{1,512})@",
+    r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)(?P<user>[^\s/:@]*):(?P<password>[^\s/]*|(?!\d{1,5}/)[^\s@]{1,512})@",
     re.IGNORECASE,
 )
 _QUERY = re.compile(

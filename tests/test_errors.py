@@ -72,7 +72,7 @@ def test_every_error_has_the_exit_code_that_the_drawing_shows(kind: type[Tickpro
         ),
         (
             PortTaken("127.0.0.1", 8080),
-            "port 8080 on 127.0.0.1 is taken; choose another with --port, or 0 for any free one",
+            "port 8080 on 127.0.0.1 is taken; choose another one, or 0 for any that is free",
             {"host": "127.0.0.1", "port": 8080},
         ),
     ],

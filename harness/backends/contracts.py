@@ -174,7 +174,7 @@ class Transport(Protocol):
     async def connect(self, url: str, on_frame: Callable[[bytes], object]) -> Connection:
         """A connection without compression that answers the peer's pings; every frame is pushed as `bytes`, in order.
 
-        Never follows a redirect and uses no proxy. Raises OSError when nobody answers, TimeoutError when nobody answers in time, ConnectionError when the peer
-        refuses the handshake.
+        Never follows a redirect and uses no proxy. Raises OSError when nobody answers, TimeoutError when nobody answers
+        in time, ConnectionError when the peer refuses the handshake.
         """
         ...

@@ -26,6 +26,7 @@ from harness.bot.rest import RestClient
 from harness.bot.settings import Addresses, BotSettings
 from harness.bot.showing import Showcase
 from harness.bot.status_page import StatusPage
+from harness.cli.cost import cost_command
 from harness.config import read_toml
 from harness.errors import ConfigError, NotTrustworthy, ServiceError
 from harness.redact import redact
@@ -49,15 +50,16 @@ _PATIENCE_S = 60.0
 _FIGURES_EVERY_S = 60.0
 
 
+app.command("cost", epilog="Example: tickproof bot cost spot-20-symbols --symbols --memory 10")(cost_command)
+
+
 @app.callback()
 def _group() -> None:
     """The bundled bot by itself; paper trading only."""
 
 
 Symbols = Annotated[str, typer.Option(help="Separated by commas; with a whole --url address those in it.")]
-Streams = Annotated[
-    str, typer.Option(help="Kinds of streams of each symbol, such as bookTicker,depth@100ms.")
-]
+Streams = Annotated[str, typer.Option(help="Kinds of streams of each symbol, such as bookTicker,depth@100ms.")]
 Market = Annotated[str, typer.Option(help="spot or usdm.")]
 Url = Annotated[
     str | None,

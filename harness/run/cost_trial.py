@@ -7,15 +7,18 @@ import random
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import msgspec
 
 from harness.backends.registry import registry
 from harness.bot.desk import Desk
 from harness.bot.wire import Wire
+from harness.errors import TickproofError
 from harness.exchange import streams
+from harness.exchange.book_sync import Snapshot
 from harness.exchange.events import MARKET_SHAPES
-from harness.recordings.format import MARKET, load
+from harness.recordings.format import MARKET, REST, load
 from harness.recordings.loop import looped
 from harness.results.model import Measurement
 from harness.run.messages import Outcome
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from harness.bot.decision import Decision
     from harness.bot.market import SymbolState
     from harness.bot.settings import BotSettings
+    from harness.recordings.format import Recording
     from harness.run.messages import CostJob
 
     Run = Callable[[], None]
@@ -47,9 +51,11 @@ def run_cost(stack: Stack, job: CostJob) -> Outcome:
     `wire` (bytes to events), `market` (events into the state) and `desk` (all that the bot does without I/O). Within a
     pass they come in a fresh random order.
     """
-    frames = _frames(job)
+    recording = load(Path(job.recording))
+    frames = _frames(recording, job)
     by_event = {ALL: frames, **(_by_kind(frames) if job.by_event else {})}
-    pieces = {name: piece for name, piece in _pieces(stack.codec, job.bot).items() if name in (job.pieces or PIECES)}
+    known = _pieces(stack.codec, job.bot, _snapshots(recording))
+    pieces = {name: piece for name, piece in known.items() if name in (job.pieces or PIECES)}
     found: dict[tuple[str, str], list[float]] = {}
     rng = random.Random(job.seed)
     quiet_collector()
@@ -68,8 +74,7 @@ def run_cost(stack: Stack, job: CostJob) -> Outcome:
     )
 
 
-def _frames(job: CostJob) -> list[bytes]:
-    recording = load(Path(job.recording))
+def _frames(recording: Recording, job: CostJob) -> list[bytes]:
     taken = [frame.body for frame in looped(recording, job.frames) if frame.connection == MARKET]
     return _spread(taken, job.symbols) if job.symbols else taken
 
@@ -105,13 +110,24 @@ def _spread(frames: Sequence[bytes], symbols: int) -> list[bytes]:
     return renamed
 
 
-def _pieces(codec: str, settings: BotSettings) -> dict[str, Piece]:
+def _snapshots(recording: Recording) -> dict[str, Snapshot]:
+    """The first depth snapshot of each symbol that was recorded with the stream."""
+    found: dict[str, Snapshot] = {}
+    for frame in recording.frames:
+        path, _, query = frame.connection.removeprefix(REST).partition("?")
+        if frame.connection.startswith(REST) and path.endswith("/depth"):
+            [symbol] = parse_qs(query)["symbol"]
+            found.setdefault(symbol.upper(), msgspec.json.decode(frame.body, type=Snapshot))
+    return found
+
+
+def _pieces(codec: str, settings: BotSettings, snapshots: dict[str, Snapshot]) -> dict[str, Piece]:
     return {
         TYPED: _typed_decoding,
         LOADS: lambda frames: _over(frames, registry().codec(codec).loads),
         WIRE: lambda frames: _over(frames, Wire(registry().codec(codec)).market_message),
-        MARKET_STATE: lambda frames: _over(frames, _desk(_Unjudged, codec, settings)),
-        DESK: lambda frames: _over(frames, _desk(Desk, codec, settings)),
+        MARKET_STATE: lambda frames: _over(frames, _desk(_Unjudged, codec, settings, snapshots)),
+        DESK: lambda frames: _over(frames, _desk(Desk, codec, settings, snapshots)),
     }
 
 
@@ -122,8 +138,21 @@ class _Unjudged(Desk):
         pass
 
 
-def _desk(kind: type[Desk], codec: str, settings: BotSettings) -> Callable[[bytes], None]:
-    return kind(Wire(registry().codec(codec)), settings, {}, _forget).on_frame
+def _desk(
+    kind: type[Desk], codec: str, settings: BotSettings, snapshots: dict[str, Snapshot]
+) -> Callable[[bytes], None]:
+    """With the book on, a snapshot is there the moment it is asked for: the network is not the desk's cost."""
+
+    def request(symbol: str) -> None:
+        if symbol not in snapshots:
+            raise TickproofError(f"the recording holds no depth snapshot of {symbol} that fits: no book can be kept")
+        desk.depth.on_snapshot(symbol, snapshots.pop(symbol))
+
+    snapshots = dict(snapshots)
+    desk = kind(
+        Wire(registry().codec(codec)), settings, {}, _forget, request_snapshot=request if settings.book else None
+    )
+    return desk.on_frame
 
 
 def _forget(decision: Decision) -> None:

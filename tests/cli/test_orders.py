@@ -62,7 +62,7 @@ def test_what_it_cannot_use_is_said(tickproof: Tickproof, tmp_path: Path) -> Non
     assert (tmp_path / "notes.txt").read_text() == "hello\n"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = tickproof("replay", "orders", "--port", str(taken.getsockname()[1]), "--log", "orders.jsonl")
-    assert "is taken; choose another with --port" in ended.err
+    assert "is taken; choose another one" in ended.err
     assert "not a loopback address" in tickproof("replay", "orders", "--host", "0.0.0.0", "--log", "o.jsonl").err  # noqa: S104 - refused
 
 

@@ -87,5 +87,5 @@ def test_the_resolved_settings_say_what_was_chosen_and_hold_no_other_profile() -
     (flood,) = choose(["ws-flood"], "smoke", RECORDING, [])
     settings = flood.settings()
     assert settings["effort"]["blocks"] == 1
-    assert settings["bot"]["strategy"]["slow"] == 40
+    assert settings["bot"]["market"]["slow"] == 40
     assert "profiles" not in settings
