@@ -99,7 +99,7 @@ class Desk:
     def _evaluate(self, kind: str, state: SymbolState) -> None:
         time_ms = self.market.time_ms
         signal, features = self._judge(state)
-        self._evaluated(self.frames, time_ms, kind, state.symbol, signal, features)
+        self._evaluated((self.frames, time_ms, kind, state.symbol, signal, features))
         position = self._positions.get(state.symbol)
         if position is not None:
             reason = self.risk.exit_of(position, state.price, signal, time_ms)

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import msgpack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.bot.ledger import Ledger
     from harness.bot.signal import Signal
     from harness.exchange.orders import Fill
+
+    Evaluation = tuple[int, int, str, str, Signal, tuple[float, ...]]
+    """Frame number, event time (ms), kind of event, symbol, signal, features."""
 
 #: A hash is kept for every so many frames: where two stacks part can then be found.
 TRAIL_EVERY = 1_000
@@ -33,12 +38,12 @@ class DecisionDigest:
         """Orders and refusals."""
         self.trace: list[str] | None = [] if trace else None
         """Every evaluation in words, when asked for: slow, for finding the first divergence."""
+        self.evaluation: Callable[[Evaluation], None] = self._traced if trace else self._pending.append
+        """Takes one judgement of the strategy. The list's own method: this is nearly every frame."""
 
-    def evaluation(
-        self, frame: int, time_ms: int, kind: str, symbol: str, signal: Signal, features: tuple[float, ...]
-    ) -> None:
-        """One judgement of the strategy."""
-        self._pending.append((frame, time_ms, kind, symbol, signal, features))
+    def _traced(self, evaluation: Evaluation) -> None:
+        frame, _, kind, symbol, signal, features = evaluation
+        self._pending.append(evaluation)
         if self.trace is not None:
             self.trace.append(f"frame {frame}: {kind} {symbol} {signal.name} {[value.hex() for value in features]}")
 

@@ -186,6 +186,7 @@ class _Store:
             os.close(self._lock)
             raise
         self._connection.execute(f"pragma max_page_count={maximum_bytes // PAGE_BYTES}")
+        self._is_durable: bool | None = None
         orders, writes, refused = (self._count(table) for table in ("orders", "writes", "refused"))
         self.counts = JournalCounts(orders=orders, writes=writes, refused=refused)
         self.peak = orders + writes
@@ -270,7 +271,9 @@ class _Store:
         """All or nothing. What may be done a second time need not outlive a power cut, and so costs no flush."""
         execute = self._connection.execute
         with self._told():
-            execute(f"pragma synchronous={'full' if durable else 'normal'}")
+            if durable != self._is_durable:
+                execute(f"pragma synchronous={'full' if durable else 'normal'}")
+                self._is_durable = durable
             execute("begin immediate")
             try:
                 yield execute

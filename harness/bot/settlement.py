@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LATER_S = 1.0
+#: Ends that come within this are told together: each transaction takes turns of the interpreter from the market.
+GATHER_S = 0.05
 
 
 class Settlement:
@@ -33,6 +35,7 @@ class Settlement:
         """Tell the journal, until cancelled."""
         while True:
             await self._filled.wait()
+            await asyncio.sleep(GATHER_S)
             self._filled.clear()
             ids = list(self._waiting)
             try:

@@ -328,7 +328,7 @@ def test_every_part_of_an_evaluation_enters() -> None:
     digests = set()
     for variant in variants:
         one = digest()
-        one.evaluation(*variant)
+        one.evaluation(variant)
         digests.add(one.finish(Ledger(), 1))
     assert len(digests) == len(variants)
 
