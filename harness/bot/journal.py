@@ -120,7 +120,7 @@ class Journal:
         self._watchers.append(call)
 
     async def bind(self, identity: str) -> None:
-        """Belong to the database of that name for good; raises ConfigError for the journal of another."""
+        """Belong to the database of that name; raises ConfigError for one that holds something for another."""
         await self._do(lambda: self._store.bind(identity))
 
     async def append(self, decisions: Sequence[Decision]) -> None:
@@ -200,7 +200,10 @@ class _Store:
         return size
 
     def bind(self, identity: str) -> None:
+        is_empty = self.counts == JournalCounts(orders=0, writes=0, refused=0)
         with self._transaction(durable=True) as execute:
+            if is_empty:
+                execute("delete from meta where key = 'database'")
             execute("insert into meta values ('database', ?) on conflict do nothing", (identity,))
             ((bound,),) = execute("select value from meta where key = 'database'").fetchall()
         if bound != identity:

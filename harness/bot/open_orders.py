@@ -117,7 +117,7 @@ class OpenOrders:
 
 
 def _take_trade(known: _Open, report: OrderReport) -> None:
-    filled, last = Decimal(report.filled), Decimal(report.last_quantity)
+    filled, last = report.filled, report.last_quantity
     if filled <= known.filled:
         return  # told before
     if filled == last:  # all there is in one, also when parts of it were told before
@@ -126,8 +126,8 @@ def _take_trade(known: _Open, report: OrderReport) -> None:
     elif filled - last != known.filled:
         known.missed = True
     known.filled = filled
-    known.quote += Decimal(report.last_price) * last
-    known.commission += Decimal(report.commission)
+    known.quote += report.last_price * last
+    known.commission += report.commission
 
 
 def _differences(known: _Open, report: OrderReport) -> list[str]:

@@ -180,9 +180,20 @@ async def test_a_journal_is_free_when_its_bot_was_killed(path: Path) -> None:
     await (await Journal.open(path)).close()
 
 
-async def test_a_journal_knows_its_database_and_refuses_another(journal: Journal, path: Path) -> None:
+async def test_an_empty_journal_may_be_used_with_another_database(journal: Journal, path: Path) -> None:
+    await journal.bind("one")
+    again = await reopened(journal, path)
+    await again.bind("two")
+    await again.append([])
+    await again.close()
+
+
+async def test_a_journal_that_holds_something_knows_its_database_and_refuses_another(
+    journal: Journal, path: Path, samples: ModuleType
+) -> None:
     await journal.bind("one")
     await journal.bind("one")
+    await journal.append([samples.entry(1)])
     again = await reopened(journal, path)
     with pytest.raises(ConfigError, match=r"another database \(one, not two\)"):
         await again.bind("two")

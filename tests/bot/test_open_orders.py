@@ -33,16 +33,24 @@ FILLED = OrderReport(
     execution="TRADE",
     status="FILLED",
     reject_reason="NONE",
-    last_quantity="0.50000000",
-    last_price="30000.00000000",
-    filled="0.50000000",
-    commission="15.00000000",
+    last_quantity=Decimal("0.50000000"),
+    last_price=Decimal("30000.00000000"),
+    filled=Decimal("0.50000000"),
+    commission=Decimal("15.00000000"),
     commission_asset="USDT",
     order_id=1,
     trade_id=1,
     time_ms=7,
 )
-NEW = replace(FILLED, execution="NEW", status="NEW", last_quantity="0", last_price="0", filled="0", commission="0")
+NEW = replace(
+    FILLED,
+    execution="NEW",
+    status="NEW",
+    last_quantity=Decimal(0),
+    last_price=Decimal(0),
+    filled=Decimal(0),
+    commission=Decimal(0),
+)
 EXPIRED = replace(NEW, execution="EXPIRED", status="EXPIRED")
 
 
@@ -71,10 +79,10 @@ def part(quantity: str, filled: str, *, price: str = "30000", commission: str = 
     return replace(
         FILLED,
         status=status or ("FILLED" if whole else "PARTIALLY_FILLED"),
-        last_quantity=quantity,
-        filled=filled,
-        last_price=price,
-        commission=commission,
+        last_quantity=Decimal(quantity),
+        filled=Decimal(filled),
+        last_price=Decimal(price),
+        commission=Decimal(commission),
     )
 
 
@@ -95,17 +103,17 @@ def test_reports_that_come_twice_or_late_change_nothing(book: Book) -> None:
 @pytest.mark.parametrize(
     ("report", "difference"),
     [
-        (replace(FILLED, last_price="30000.01000000"), "price"),
-        (replace(FILLED, commission="15.00000001"), "commission"),
-        (replace(FILLED, commission="0"), "commission"),
+        (replace(FILLED, last_price=Decimal("30000.01000000")), "price"),
+        (replace(FILLED, commission=Decimal("15.00000001")), "commission"),
+        (replace(FILLED, commission=Decimal(0)), "commission"),
         (replace(FILLED, commission_asset="BNB"), "commission"),
         (EXPIRED, "quantity"),
-        (replace(FILLED, last_quantity="0.4", filled="0.4", commission="12"), "quantity"),
-        (replace(FILLED, last_quantity="0.6", filled="0.6", commission="18"), "overfilled"),
+        (replace(FILLED, last_quantity=Decimal("0.4"), filled=Decimal("0.4"), commission=Decimal(12)), "quantity"),
+        (replace(FILLED, last_quantity=Decimal("0.6"), filled=Decimal("0.6"), commission=Decimal(18)), "overfilled"),
         (replace(NEW, execution="REJECTED", status="REJECTED"), "rejected"),
         (replace(FILLED, symbol="ETHUSDT"), "other order"),
         (replace(FILLED, side="SELL"), "other order"),
-        (replace(FILLED, last_quantity="0.2", commission="6"), "missed trade"),
+        (replace(FILLED, last_quantity=Decimal("0.2"), commission=Decimal(6)), "missed trade"),
     ],
 )
 def test_a_difference_is_counted_by_name_and_the_order_settled_all_the_same(
@@ -122,7 +130,11 @@ def test_money_is_compared_to_the_eight_decimals_that_the_wire_tells() -> None:
     book.orders.expect(odd, fill(odd, FillRules(fee_rate=Decimal("0.9"))))
     assert book.orders._open["1-42-B"].booked.fee == Decimal("0.00000000899999991")
     report = replace(
-        FILLED, last_quantity="0.00000003", filled="0.00000003", last_price="0.33333333", commission="0.00000001"
+        FILLED,
+        last_quantity=Decimal("0.00000003"),
+        filled=Decimal("0.00000003"),
+        last_price=Decimal("0.33333333"),
+        commission=Decimal("0.00000001"),
     )
     assert book.hear(report) == {}
 
@@ -184,7 +196,9 @@ def test_each_kind_of_difference_is_logged_once(caplog: pytest.LogCaptureFixture
     for number in range(3):
         one = replace(ORDER, client_order_id=f"1-{number}-B")
         book.orders.expect(one, fill(one, FillRules()))
-        book.hear(replace(FILLED, client_order_id=one.client_order_id, commission="1", last_price="1"))
+        book.hear(
+            replace(FILLED, client_order_id=one.client_order_id, commission=Decimal(1), last_price=Decimal(1))
+        )
     assert book.orders.differences == {"price": 3, "commission": 3}
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "order 1-0-B was filled at another mean price than was booked" in caplog.text

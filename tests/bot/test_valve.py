@@ -16,7 +16,7 @@ def test_the_market_is_paused_by_the_first_and_read_on_after_the_last() -> None:
     release_two()
     release_two()
     assert said == ["pause", "resume"]
-    assert valve.holders == ()
+    assert not valve.holders
 
 
 def test_whoever_holds_nothing_lets_nothing_go() -> None:

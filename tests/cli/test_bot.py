@@ -182,3 +182,12 @@ def test_a_second_bot_on_the_same_outbox_is_refused(
     assert second.status == 2
     assert environment["TICKPROOF_OUTBOX"] in second.err
     assert first.end(signal.SIGINT).status == 0
+
+
+def test_the_cost_of_a_message_is_told_as_tables_and_as_json(tickproof: Callable[..., Ended]) -> None:
+    small = ("--blocks", "1", "--frames", "1000", "--passes", "1")
+    ended = tickproof("bot", "cost", *small, "--json")
+    assert ended.status == 0, ended.err
+    tables = json.loads(ended.out)
+    assert {"msgspec, book off", "json, book off"} <= {table["title"] for table in tables}
+    assert all(len(row) == len(table["columns"]) for table in tables for row in table["rows"])

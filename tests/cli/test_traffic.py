@@ -89,6 +89,7 @@ def test_the_bot_trades_by_itself_on_a_replay(tickproof: Tickproof, served: int,
     streams = "/".join(load(catalogue.find(catalogue.DEFAULT_RECORDING)).header.streams)
     ended = tickproof(
         *("bot", "run", "--stack", "asyncio+json+none", "--url", f"ws://127.0.0.1:{served}/stream?streams={streams}"),
+        *("--status-port", "-1", "--outbox", "outbox.sqlite3"),
         DATABASE_URL=servers.postgresql.url,
     )
     assert ended.status == ExitCode.GOOD, ended
@@ -100,6 +101,7 @@ def test_the_bot_without_redis_says_so_once_and_goes_on(tickproof: Tickproof, se
     pytest.importorskip("redis", reason="the redis package is absent")
     ended = tickproof(
         *("bot", "run", "--stack", "asyncio+json+redis", "--schema", "tickproof_bot_two"),
+        *("--status-port", "-1", "--outbox", "outbox.sqlite3"),
         *("--url", f"ws://127.0.0.1:{served}/stream?streams=btcusdt@bookTicker"),
         DATABASE_URL=servers.postgresql.url,
     )

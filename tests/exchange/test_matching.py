@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.exchange.answers import quote_asset, status_of, own_trades_of
+from harness.exchange.answers import own_trades_of, quote_asset, status_of
 from harness.exchange.fills import FillRules, fill
 from harness.exchange.filters import SymbolFilters
 from harness.exchange.matching import Accepted, Exchange, Refusal

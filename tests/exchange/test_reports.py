@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.exchange import reports
-from harness.exchange.answers import status_of, own_trades_of
+from harness.exchange.answers import own_trades_of, status_of
 from harness.exchange.matching import Accepted, Exchange
 from harness.exchange.orders import Order, Side
 
