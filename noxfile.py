@@ -48,7 +48,7 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, on the installed wheel."""
     install(session, "all", "test")
-    # From the folder of the tests, so that `harness` is the wheel's and not the checkout's. In two processes, since most
+    # From the folder of the tests, so that `harness` is the wheel's and not the checkout's. In two processes, as most
     # tests wait for servers; a file goes to one of them as a whole.
     session.run("pytest", "--rootdir", str(ROOT), *(session.posargs or ["-n", "2", "--dist", "loadfile", "tests"]))
 
