@@ -23,7 +23,7 @@ from harness.bot.settlement import Settlement
 from harness.bot.snapshots import LONGEST_PAUSE_S, Snapshots
 from harness.bot.valve import Valve
 from harness.bot.wire import Wire
-from harness.errors import ServiceError
+from harness.errors import ConfigError, ServiceError
 from harness.exchange.fills import FillRules, fill
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Trading:
         self.orders = AccountFeed(self.wire, self.open_orders.on_report)
         """Of the gateway: reports of the bot's own orders, which must be what was booked."""
         self.gateway = self._gateway()
-        self.valve = Valve(self._pause, self._resume)
+        self.valve = Valve()
         pause, resume = self.valve.handles("outbox")
         self.outbox = Outbox(storage.journal, self._send, pause, resume, is_full=lambda: self.gateway.is_full)
         self.snapshots = self._snapshots()
@@ -86,6 +86,9 @@ class Trading:
             streams=plan.streams,
             policy=plan.policy,
         )
+        # A journal that an earlier life left full holds the market before there is one.
+        held = self.conflation or self.market
+        self.valve.attach(held.pause, held.resume)
         self.account_connection = self._account_connection()
         self._account_over = asyncio.Event()
         self.stopping = False
@@ -106,12 +109,6 @@ class Trading:
     def _read_on(self) -> None:
         self.market.resume()
 
-    def _pause(self) -> None:
-        (self.conflation or self.market).pause()
-
-    def _resume(self) -> None:
-        (self.conflation or self.market).resume()
-
     def _gateway(self) -> Gateway:
         plan = self._plan
         if plan.orders_url is None:
@@ -124,8 +121,10 @@ class Trading:
 
     def _snapshots(self) -> Snapshots | None:
         rest = self._plan.rest
-        if not self._plan.settings.book or rest is None:
+        if not self._plan.settings.book:
             return None
+        if rest is None:
+            raise ConfigError("bot", "book", "whole books want depth snapshots: name a REST interface (--rest-url)")
 
         async def fetch(symbol: str) -> Snapshot:
             return await rest.depth(symbol, BOOK_DEPTH)

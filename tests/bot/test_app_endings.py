@@ -13,6 +13,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from harness.bot import trading
 from harness.bot.app import Bot
+from harness.bot.settings import BotSettings
+from harness.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.bot.metrics import BotReport
@@ -40,6 +42,14 @@ async def test_a_market_that_closes_in_order_is_the_end(plan_of: Callable[..., P
 
     report = await against(market, plan_of, watched())
     assert (report.frames, report.counters["symbols"]) == (3, 1)
+
+
+async def test_whole_books_without_a_rest_interface_are_refused(
+    plan_of: Callable[..., Plan], watched: type[Watched]
+) -> None:
+    plan = plan_of("ws://127.0.0.1:9/stream", settings=BotSettings(book=True))
+    with pytest.raises(ConfigError, match="--rest-url"):
+        await asyncio.wait_for(Bot(plan, watched()).run(), LIMIT_S)
 
 
 async def test_a_market_that_breaks_off_is_an_error(plan_of: Callable[..., Plan], watched: type[Watched]) -> None:

@@ -196,9 +196,7 @@ def test_each_kind_of_difference_is_logged_once(caplog: pytest.LogCaptureFixture
     for number in range(3):
         one = replace(ORDER, client_order_id=f"1-{number}-B")
         book.orders.expect(one, fill(one, FillRules()))
-        book.hear(
-            replace(FILLED, client_order_id=one.client_order_id, commission=Decimal(1), last_price=Decimal(1))
-        )
+        book.hear(replace(FILLED, client_order_id=one.client_order_id, commission=Decimal(1), last_price=Decimal(1)))
     assert book.orders.differences == {"price": 3, "commission": 3}
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "order 1-0-B was filled at another mean price than was booked" in caplog.text
