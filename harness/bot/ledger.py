@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -123,16 +123,9 @@ def _opened(position: Position) -> TradeRecord:
 
 
 def _closed(position: Position, fill: Fill, profit: Decimal, reason: str) -> TradeRecord:
-    entry = position.entry
-    return TradeRecord(
-        trade_id=entry.order.client_order_id,
-        symbol=entry.order.symbol,
-        strategy=position.strategy,
-        quantity=entry.order.quantity,
-        entry_price=entry.price,
-        opened_ms=entry.order.time_ms,
-        features=position.features,
-        fees=entry.fee + fill.fee,
+    return replace(
+        _opened(position),
+        fees=position.entry.fee + fill.fee,
         exit_price=fill.price,
         pnl=profit,
         closed_ms=fill.order.time_ms,
