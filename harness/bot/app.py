@@ -10,14 +10,14 @@ from harness.backends.proof import codec_in_use, loop_in_use, transport_in_use
 from harness.backends.registry import registry
 from harness.bot import strategy
 from harness.bot.metrics import BotReport, count_all
-from harness.bot.storage import open_storage
+from harness.bot.storage.opening import open_storage
 from harness.bot.trading import Trading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.bot.plan import Plan, Probe
-    from harness.bot.storage import Storage
+    from harness.bot.storage.opening import Storage
 
 #: Objects that live as long as the bot are frozen out of the collector; equal on all stacks, and recorded.
 GC_POLICY = "gc.freeze() after start, thresholds 10000, 20, 20"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.bot.storage import Storage
+    from harness.bot.storage.opening import Storage
     from harness.bot.trading import Trading
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.backends.stack import Stack
-    from harness.bot.market_connection import ConnectionPolicy
+    from harness.bot.connection.market import ConnectionPolicy
     from harness.bot.rest import RestClient
     from harness.bot.settings import Addresses, BotSettings
     from harness.exchange.filters import SymbolFilters

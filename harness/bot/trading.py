@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Self
 
 from harness.backends.registry import registry
 from harness.bot.account_feed import AccountFeed
-from harness.bot.conflation import Conflation
-from harness.bot.data_service import FILTERS
+from harness.bot.connection.conflation import Conflation
+from harness.bot.connection.market import AccountConnection, MarketConnection
 from harness.bot.desk import BOOK_DEPTH, Desk
-from harness.bot.gateways import PaperGateway
-from harness.bot.market_connection import AccountConnection, MarketConnection
-from harness.bot.open_orders import OpenOrders
-from harness.bot.order_client import OrderClient
-from harness.bot.outbox import Outbox
-from harness.bot.settlement import Settlement
+from harness.bot.orders.client import OrderClient
+from harness.bot.orders.gateways import PaperGateway
+from harness.bot.orders.open_orders import OpenOrders
+from harness.bot.orders.settlement import Settlement
 from harness.bot.snapshots import LONGEST_PAUSE_S, Snapshots
+from harness.bot.storage.data_service import FILTERS
+from harness.bot.storage.outbox import Outbox
 from harness.bot.valve import Valve
 from harness.bot.wire import Wire
 from harness.errors import ConfigError, ServiceError
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from harness.backends.contracts import Codec
-    from harness.bot.gateways import Gateway
+    from harness.bot.orders.gateways import Gateway
     from harness.bot.plan import Plan, Probe
-    from harness.bot.recovery import Recovered
-    from harness.bot.storage import Storage
+    from harness.bot.storage.opening import Storage
+    from harness.bot.storage.recovery import Recovered
     from harness.exchange.book_sync import Snapshot
     from harness.exchange.orders import Order
 

@@ -17,15 +17,16 @@ from rich.table import Table
 
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
-from harness.bot import endpoints, log_lines
 from harness.bot.app import GC_POLICY, Bot
-from harness.bot.connection_policy import ConnectionPolicy
-from harness.bot.monitor import Monitor
+from harness.bot.connection import endpoints
+from harness.bot.connection.policy import ConnectionPolicy
 from harness.bot.plan import Plan
 from harness.bot.rest import RestClient
 from harness.bot.settings import Addresses, BotSettings
-from harness.bot.showing import Showcase
-from harness.bot.status_page import StatusPage
+from harness.bot.status import log_lines
+from harness.bot.status.monitor import Monitor
+from harness.bot.status.page import StatusPage
+from harness.bot.status.showing import Showcase
 from harness.cli.cost import cost_command
 from harness.config import read_toml
 from harness.errors import ConfigError, NotTrustworthy, ServiceError
@@ -34,7 +35,7 @@ from harness.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.bot.endpoints import Endpoints
+    from harness.bot.connection.endpoints import Endpoints
     from harness.bot.metrics import BotReport
     from harness.exchange.filters import SymbolFilters
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from harness.backends.patience import Patience
 from harness.backends.proof import codec_in_use, loop_in_use
 from harness.backends.registry import registry
-from harness.bot.data_service import TTL_S, TradingDataService
-from harness.bot.database import PerCallDatabase, PooledDatabase
+from harness.bot.storage.data_service import TTL_S, TradingDataService
+from harness.bot.storage.database import PerCallDatabase, PooledDatabase
 from harness.errors import ServiceError
 from harness.results.model import Measurement
 from harness.run.messages import Outcome
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.backends.contracts import Cache, Codec
     from harness.backends.stack import Stack
-    from harness.bot.database import Database
+    from harness.bot.storage.database import Database
     from harness.run.messages import QueriesJob
     from harness.run.scenario import GridCell
 

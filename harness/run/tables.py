@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from harness.backends.registry import registry
-from harness.bot.data_service import TradingDataService
-from harness.bot.database import PooledDatabase, create_schema, drop_schema
+from harness.bot.storage.data_service import TradingDataService
+from harness.bot.storage.database import PooledDatabase, create_schema, drop_schema
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, settings
 
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
-from harness.bot.database import create_schema, drop_schema
 from harness.bot.desk import Desk
 from harness.bot.plan import Plan
 from harness.bot.settings import Addresses, BotSettings
+from harness.bot.storage.database import create_schema, drop_schema
 from harness.bot.wire import Wire
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load

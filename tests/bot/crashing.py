@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 from harness.backends.backoff import Backoff
 from harness.backends.registry import registry
-from harness.bot import records
-from harness.bot.database import PooledDatabase
-from harness.bot.delivery import Delivery
-from harness.bot.journal import Journal
-from harness.bot.migrations import begin_session, identity, migrate
-from harness.bot.outbox import Outbox
-from harness.bot.recovery import recover
+from harness.bot.storage import records
+from harness.bot.storage.database import PooledDatabase
+from harness.bot.storage.delivery import Delivery
+from harness.bot.storage.journal import Journal
+from harness.bot.storage.migrations import begin_session, identity, migrate
+from harness.bot.storage.outbox import Outbox
+from harness.bot.storage.recovery import recover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
-    from harness.bot.database import Database, Statement
     from harness.bot.decision import SignalRecord
     from harness.bot.ledger import TradeRecord
+    from harness.bot.storage.database import Database, Statement
     from harness.exchange.orders import Order
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "DOTUSDT")

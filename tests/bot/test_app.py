@@ -15,8 +15,8 @@ import pytest
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
 from harness.bot.app import Bot
-from harness.bot.outbox import Outbox
 from harness.bot.settings import Addresses, BotSettings, MarketSettings, MomentumSettings, RiskSettings
+from harness.bot.storage.outbox import Outbox
 from harness.errors import ServiceError, TickproofError
 from harness.replay.controller import ReplayProcess
 

@@ -12,20 +12,20 @@ import pytest
 
 from harness.backends.caches import MemoryCache
 from harness.backends.registry import registry
-from harness.bot import records
-from harness.bot.data_service import FILTERS, MAX_ROWS, TTL_S, TradingDataService
-from harness.bot.database import PerCallDatabase, PooledDatabase
 from harness.bot.decision import SignalRecord
-from harness.bot.failures import DataRefused
 from harness.bot.ledger import TradeRecord
+from harness.bot.storage import records
+from harness.bot.storage.data_service import FILTERS, MAX_ROWS, TTL_S, TradingDataService
+from harness.bot.storage.database import PerCallDatabase, PooledDatabase
+from harness.bot.storage.failures import DataRefused
 from harness.errors import ServiceError, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from harness.backends.contracts import Cache
-    from harness.bot.data_service import TradeFilter
-    from harness.bot.database import Database
+    from harness.bot.storage.data_service import TradeFilter
+    from harness.bot.storage.database import Database
 
 DAY = date(2026, 10, 5)
 NOON_MS = int(datetime(2026, 10, 5, 12, tzinfo=UTC).timestamp() * 1_000)

@@ -13,9 +13,9 @@ import pytest
 
 from harness.backends.patience import Patience
 from harness.backends.registry import registry
-from harness.bot.data_service import FILTERS, TradingDataService
-from harness.bot.database import PooledDatabase
 from harness.bot.ledger import TradeRecord
+from harness.bot.storage.data_service import FILTERS, TradingDataService
+from harness.bot.storage.database import PooledDatabase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -13,14 +13,14 @@ import asyncpg
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot.database import PerCallDatabase, PooledDatabase, checked_schema, create_schema, drop_schema
-from harness.bot.failures import DataRefused, Unreachable
+from harness.bot.storage.database import PerCallDatabase, PooledDatabase, checked_schema, create_schema, drop_schema
+from harness.bot.storage.failures import DataRefused, Unreachable
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from harness.bot.database import Database
+    from harness.bot.storage.database import Database
     from harness.services.server import Server
     from tests.bot.servers import Mortal
 

@@ -10,12 +10,12 @@ import pytest
 
 from harness.backends.backoff import Backoff
 from harness.backends.registry import registry
-from harness.bot.database import PooledDatabase, create_schema
 from harness.bot.decision import Decision
-from harness.bot.delivery import Delivery
-from harness.bot.failures import DataRefused, Unreachable
-from harness.bot.journal import Journal
-from harness.bot.migrations import migrate
+from harness.bot.storage.database import PooledDatabase, create_schema
+from harness.bot.storage.delivery import Delivery
+from harness.bot.storage.failures import DataRefused, Unreachable
+from harness.bot.storage.journal import Journal
+from harness.bot.storage.migrations import migrate
 from harness.clock import ManualClock
 from harness.errors import ServiceError
 from harness.units import seconds

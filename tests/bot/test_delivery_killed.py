@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot.database import PooledDatabase, create_schema
+from harness.bot.storage.database import PooledDatabase, create_schema
 from harness.spawn import python_environment, spawn
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bot import endpoints
+from harness.bot.connection import endpoints
 from harness.errors import ConfigError, UnknownName
 
 SPOT = "wss://data-stream.binance.vision/stream"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from harness.bot.failures import DatabaseStatistics, DataRefused, Unreachable, Watch, failed
+from harness.bot.storage.failures import DatabaseStatistics, DataRefused, Unreachable, Watch, failed
 from harness.errors import ServiceError
 
 URL = "postgresql://bot:hunter2@127.0.0.1/trades"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.bot import gateways
-from harness.bot.gateways import Gateway, PaperGateway
+from harness.bot.orders import gateways
+from harness.bot.orders.gateways import Gateway, PaperGateway
 from harness.exchange.fills import FillRules
 from harness.exchange.filters import SymbolFilters
 from harness.exchange.orders import Order, Side

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bot.http_request import Request, Unacceptable, parse
+from harness.bot.status.http_request import Request, Unacceptable, parse
 
 NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.bot import journal_file
 from harness.bot.decision import Decision
-from harness.bot.journal import Journal, JournalFull
+from harness.bot.storage import journal_file
+from harness.bot.storage.journal import Journal, JournalFull
 from harness.errors import ConfigError, ServiceError
 from harness.spawn import python_environment, spawn, stop
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
-    from harness.bot.journal import JournalCounts
+    from harness.bot.storage.journal import JournalCounts
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_two_bots_on_one_journal_are_refused_by_name(journal: Journal, pat
 async def test_a_journal_is_free_when_its_bot_was_killed(path: Path) -> None:
     code = (
         "import asyncio, pathlib, sys, time\n"
-        "from harness.bot.journal import Journal\n"
+        "from harness.bot.storage.journal import Journal\n"
         "async def main():\n"
         "    await Journal.open(pathlib.Path(sys.argv[1]))\n"
         "    print('open', flush=True)\n"

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bot.log_lines import JsonLines, RecentErrors, TextLines, configure, plain
+from harness.bot.status.log_lines import JsonLines, RecentErrors, TextLines, configure, plain
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.bot.log_lines import Format
+    from harness.bot.status.log_lines import Format
 
 Said = tuple[logging.Logger, "Callable[[], list[str]]", RecentErrors]
 LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"

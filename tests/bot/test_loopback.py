@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import harness
-from harness.bot.loopback import loopback_urls
+from harness.bot.orders.loopback import loopback_urls
 from harness.errors import ConfigError, ServiceError
 
 #: What a resolver says in these tests; nobody is really asked.

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot import records
-from harness.bot.database import PerCallDatabase, PooledDatabase
-from harness.bot.migrations import LATEST, begin_session, end_session, identity, migrate
+from harness.bot.storage import records
+from harness.bot.storage.database import PerCallDatabase, PooledDatabase
+from harness.bot.storage.migrations import LATEST, begin_session, end_session, identity, migrate
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
-    from harness.bot.database import Database
+    from harness.bot.storage.database import Database
 
 JSON = registry().codec("json")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bot.monitor import BOUNDS_NS, SAMPLE_S, WINDOW_S, Histogram, Monitor
-from harness.bot.snapshot import Distribution
+from harness.bot.status.monitor import BOUNDS_NS, SAMPLE_S, WINDOW_S, Histogram, Monitor
+from harness.bot.status.snapshot import Distribution
 from harness.clock import ManualClock
 from harness.units import NS_PER_MS, NS_PER_S, Nanoseconds
 

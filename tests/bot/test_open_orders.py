@@ -9,8 +9,8 @@ import pytest
 
 from harness.backends.registry import registry
 from harness.bot.account_feed import AccountFeed, OrderReport
-from harness.bot.gateways import PaperGateway
-from harness.bot.open_orders import DIFFERENCES, OpenOrders
+from harness.bot.orders.gateways import PaperGateway
+from harness.bot.orders.open_orders import DIFFERENCES, OpenOrders
 from harness.bot.wire import Wire
 from harness.exchange.fills import FillRules, fill
 from harness.exchange.orders import Order, Side

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from harness.backends.registry import registry
-from harness.bot.order_client import OrderClient
+from harness.bot.orders.client import OrderClient
 from harness.clock import ManualClock
 from harness.errors import ConfigError
 from harness.exchange.orders import Order, Side
@@ -244,7 +244,7 @@ async def test_closing_does_not_wait_for_ever(start: Start) -> None:
 
 
 async def test_a_full_client_says_so_and_drops_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.bot.order_client.LIMIT", 2)
+    monkeypatch.setattr("harness.bot.orders.client.LIMIT", 2)
     async with trading(start().url) as trader:
         full = []
         for number in (1, 2, 3):

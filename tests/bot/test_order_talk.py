@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.bot.order_talk import OrderTalk, Reaction
+from harness.bot.orders.talk import OrderTalk, Reaction
 from harness.exchange.matching import Accepted, Exchange
 from harness.exchange.orders import Order, Side
 from harness.exchange.reports import reports_of, wrapped

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from harness.backends.backoff import Backoff
 from harness.bot.decision import Decision
-from harness.bot.journal import Journal, JournalFull
-from harness.bot.outbox import Outbox
+from harness.bot.storage.journal import Journal, JournalFull
+from harness.bot.storage.outbox import Outbox
 from harness.clock import ManualClock
 from harness.errors import ServiceError
 from harness.units import seconds

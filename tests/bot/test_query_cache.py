@@ -12,7 +12,7 @@ import pytest
 
 from harness.backends.caches import MemoryCache, NoCache
 from harness.backends.registry import registry
-from harness.bot.query_cache import QueryCache
+from harness.bot.storage.query_cache import QueryCache
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -353,7 +353,7 @@ async def test_one_who_comes_when_the_query_has_ended_asks_the_store(queries: Qu
 async def test_beyond_the_bound_questions_are_asked_and_only_not_shared(
     queries: QueryCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.bot.query_cache.MAX_FLIGHTS", 2)
+    monkeypatch.setattr("harness.bot.storage.query_cache.MAX_FLIGHTS", 2)
     source = Source()
     source.gate.clear()
     asking = [asyncio.ensure_future(queries.get_or_load(f"key-{number % 4}", source.load)) for number in range(8)]
@@ -453,7 +453,7 @@ async def test_a_write_that_the_store_executes_late_gives_out_nothing_from_befor
 
 
 async def test_the_memory_of_invalidations_does_not_grow(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.bot.query_cache.MAX_BARRIERS", 10)
+    monkeypatch.setattr("harness.bot.storage.query_cache.MAX_BARRIERS", 10)
     queries = caching(Deaf(now=lambda: 0.0), clock)
     sources = {f"key-{number}": Source(number) for number in range(100)}
     for key, source in sources.items():

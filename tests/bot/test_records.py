@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot import records
-from harness.bot.database import PooledDatabase
-from harness.bot.failures import DataRefused
-from harness.bot.migrations import migrate
+from harness.bot.storage import records
+from harness.bot.storage.database import PooledDatabase
+from harness.bot.storage.failures import DataRefused
+from harness.bot.storage.migrations import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from types import ModuleType
 
-    from harness.bot.database import Database
     from harness.bot.ledger import TradeRecord
+    from harness.bot.storage.database import Database
 
 JSON = registry().codec("json")
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot.database import PooledDatabase
 from harness.bot.decision import Decision
-from harness.bot.delivery import Delivery
-from harness.bot.journal import Journal
-from harness.bot.migrations import migrate
-from harness.bot.recovery import OpenPosition, recover
+from harness.bot.storage.database import PooledDatabase
+from harness.bot.storage.delivery import Delivery
+from harness.bot.storage.journal import Journal
+from harness.bot.storage.migrations import migrate
+from harness.bot.storage.recovery import OpenPosition, recover
 from harness.errors import ServiceError
 from harness.exchange.orders import Fill
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from harness.bot.recovery import Recovered
+    from harness.bot.storage.recovery import Recovered
 
 JSON = registry().codec("json")
 

@@ -5,8 +5,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from harness.bot.monitor import Monitor
-from harness.bot.snapshot import CacheFigures, Distribution, Snapshot, State
+from harness.bot.status.monitor import Monitor
+from harness.bot.status.snapshot import CacheFigures, Distribution, Snapshot, State
 
 
 def snapshot(counts: Counter[str]) -> Snapshot:

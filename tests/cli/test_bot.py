@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from harness.bot.database import create_schema, drop_schema
+from harness.bot.storage.database import create_schema, drop_schema
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
 from harness.replay.frames import Strips

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from harness.backends.registry import registry
-from harness.bot.data_service import TradingDataService
-from harness.bot.database import PooledDatabase
+from harness.bot.storage.data_service import TradingDataService
+from harness.bot.storage.database import PooledDatabase
 from harness.errors import ServiceError
 from harness.run import tables
 from harness.run.scenario import GridCell

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.transports import WebsocketsTransport
-from harness.bot.market_connection import ConnectionPolicy, MarketConnection
+from harness.bot.connection.market import ConnectionPolicy, MarketConnection
 from harness.clock import ManualClock, MonotonicClock
 from harness.units import NS_PER_S, seconds
 

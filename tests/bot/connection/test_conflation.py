@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.backends.transports import WebsocketsTransport
-from harness.bot.conflation import STATE_LIKE, Conflation
-from harness.bot.market_connection import MarketConnection
+from harness.bot.connection.conflation import STATE_LIKE, Conflation
+from harness.bot.connection.market import MarketConnection
 
 if TYPE_CHECKING:
     from tests.bot.connection.conftest import Beside

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.transports import WebsocketsTransport
-from harness.bot.market_connection import ConnectionPolicy, MarketConnection
+from harness.bot.connection.market import ConnectionPolicy, MarketConnection
 
 if TYPE_CHECKING:
     from tests.bot.connection.conftest import Beside, Kept, ManualTime, Recording, Seen
@@ -129,7 +129,7 @@ async def test_an_outage_is_logged_once_and_so_is_its_end(
     quick_time: ManualTime,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "harness.bot.kept_connection")
+    caplog.set_level(logging.INFO, "harness.bot.connection.kept")
     script = [visit(5, "close", 1008, "go away, ?token=hidden"), *[visit(end="refuse")] * 5, visit(9, "end")]
     async with scripted(FRAMES, script).serving() as peer:
         await kept(peer, seen, quick_time).run()

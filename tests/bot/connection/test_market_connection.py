@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.backends.transports import WebsocketsTransport
-from harness.bot.market_connection import AccountConnection, ConnectionPolicy, MarketConnection
-from harness.bot.subscriptions import MAX_REQUEST_BYTES
+from harness.bot.connection.market import AccountConnection, ConnectionPolicy, MarketConnection
+from harness.bot.connection.subscriptions import MAX_REQUEST_BYTES
 from harness.units import seconds
 
 if TYPE_CHECKING:

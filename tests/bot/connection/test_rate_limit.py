@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bot.rate_limit import RateLimit
+from harness.bot.connection.rate_limit import RateLimit
 from harness.clock import ManualClock
 from harness.units import Nanoseconds, seconds
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bot.subscriptions import MAX_REQUEST_BYTES, AccountStream, MarketStreams, batches
+from harness.bot.connection.subscriptions import MAX_REQUEST_BYTES, AccountStream, MarketStreams, batches
 from harness.errors import ConfigError
 from harness.replay.paths import MarketPath, route
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from harness.bot.watchdog import Watchdog
+from harness.bot.connection.watchdog import Watchdog
 from harness.clock import ManualClock
 from harness.units import seconds
 

@@ -16,12 +16,12 @@ import msgspec
 from harness.backends.registry import registry
 from harness.backends.stack import Stack
 from harness.bot.app import Bot
-from harness.bot.connection_policy import ConnectionPolicy
-from harness.bot.database import PooledDatabase
-from harness.bot.journal import Journal
-from harness.bot.order_client import OrderClient
+from harness.bot.connection.policy import ConnectionPolicy
+from harness.bot.orders.client import OrderClient
 from harness.bot.plan import Plan
 from harness.bot.settings import Addresses, BotSettings
+from harness.bot.storage.database import PooledDatabase
+from harness.bot.storage.journal import Journal
 from harness.exchange.filters import SymbolFilters
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import msgspec
 import pytest
 
 from harness.backends.stack import Stack
-from harness.bot.database import create_schema, drop_schema
 from harness.bot.settings import BotSettings, MarketSettings, MomentumSettings, RiskSettings
+from harness.bot.storage.database import create_schema, drop_schema
 from harness.errors import ServiceError, TickproofError
 from harness.replay.order_log import read_log
 from harness.replay.order_process import OrderGatewayProcess

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.bot.monitor import Histogram
-from harness.bot.snapshot import (
+from harness.bot.status.monitor import Histogram
+from harness.bot.status.snapshot import (
     CacheFigures,
     DatabaseFigures,
     ErrorLine,
@@ -23,7 +23,7 @@ from harness.bot.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.bot.snapshot import Distribution
+    from harness.bot.status.snapshot import Distribution
 
 STARTED_S = 1_795_530_000.0
 

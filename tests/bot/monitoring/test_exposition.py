@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.bot.exposition import CONTENT_TYPE, MOST_LABELS, Exposition
-from harness.bot.monitor import Histogram
-from harness.bot.snapshot import Snapshot, State
+from harness.bot.status.exposition import CONTENT_TYPE, MOST_LABELS, Exposition
+from harness.bot.status.monitor import Histogram
+from harness.bot.status.snapshot import Snapshot, State
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

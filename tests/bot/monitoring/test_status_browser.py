@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from harness.bot.snapshot import State
-from harness.bot.status_page import StatusPage
+from harness.bot.status.page import StatusPage
+from harness.bot.status.snapshot import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from harness.bot.snapshot import Snapshot
+    from harness.bot.status.snapshot import Snapshot
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.bot.snapshot import ErrorLine, PositionFigures, Snapshot, State
-from harness.bot.status_html import (
+from harness.bot.status.html import (
     CONTENT_SECURITY_POLICY,
     MOST_ROWS,
     StatusHtml,
@@ -20,6 +19,7 @@ from harness.bot.status_html import (
     signed,
     span,
 )
+from harness.bot.status.snapshot import ErrorLine, PositionFigures, Snapshot, State
 
 Make = Callable[..., Snapshot]
 

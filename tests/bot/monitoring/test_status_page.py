@@ -13,9 +13,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.bot import status_page
-from harness.bot.snapshot import Snapshot, State
-from harness.bot.status_page import MOST_CLIENTS, MOST_HEAD, StatusPage
+from harness.bot.status import page as status_page
+from harness.bot.status.page import MOST_CLIENTS, MOST_HEAD, StatusPage
+from harness.bot.status.snapshot import Snapshot, State
 from harness.errors import ConfigError, PortTaken
 
 Make = Callable[..., Snapshot]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from harness.backends.backoff import Backoff
 from harness.backends.registry import registry
-from harness.bot import migrations
-from harness.bot.data_service import TradingDataService
-from harness.bot.database import PooledDatabase, create_schema
-from harness.bot.delivery import Delivery
-from harness.bot.failures import Unreachable
-from harness.bot.journal import Journal
-from harness.bot.recovery import recover
+from harness.bot.storage import migrations
+from harness.bot.storage.data_service import TradingDataService
+from harness.bot.storage.database import PooledDatabase, create_schema
+from harness.bot.storage.delivery import Delivery
+from harness.bot.storage.failures import Unreachable
+from harness.bot.storage.journal import Journal
+from harness.bot.storage.recovery import recover
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from harness.backends.contracts import Cache, Codec
     from harness.backends.stack import Stack
-    from harness.bot.database import Database
     from harness.bot.decision import SignalRecord
     from harness.bot.ledger import TradeRecord
-    from harness.bot.recovery import Recovered
     from harness.bot.settings import Addresses
+    from harness.bot.storage.database import Database
+    from harness.bot.storage.recovery import Recovered
 
 _log = logging.getLogger(__name__)
 

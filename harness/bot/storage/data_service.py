@@ -6,18 +6,18 @@ import contextlib
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from harness.bot import migrations, records
-from harness.bot.query_cache import QueryCache
+from harness.bot.storage import migrations, records
+from harness.bot.storage.query_cache import QueryCache
 from harness.errors import UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from harness.backends.contracts import Cache, Codec
-    from harness.bot.database import Database
     from harness.bot.decision import SignalRecord
     from harness.bot.ledger import TradeRecord
-    from harness.bot.query_cache import QueryCacheStatistics
+    from harness.bot.storage.database import Database
+    from harness.bot.storage.query_cache import QueryCacheStatistics
 
 TradeFilter = Literal["all", "closed", "open"]
 FILTERS: tuple[TradeFilter, ...] = get_args(TradeFilter)

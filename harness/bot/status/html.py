@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.bot.log_lines import plain
-from harness.bot.snapshot import State
+from harness.bot.status.log_lines import plain
+from harness.bot.status.snapshot import State
 
 if TYPE_CHECKING:
-    from harness.bot.snapshot import Snapshot
+    from harness.bot.status.snapshot import Snapshot
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "status.css").read_text(encoding="utf-8")

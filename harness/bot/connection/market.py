@@ -6,10 +6,10 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from harness.bot.connection_policy import ConnectionPolicy, ConnectionStatistics, Reason
-from harness.bot.kept_connection import KeptConnection
-from harness.bot.subscriptions import AccountStream, MarketStreams
-from harness.bot.watchdog import Watchdog
+from harness.bot.connection.kept import KeptConnection
+from harness.bot.connection.policy import ConnectionPolicy, ConnectionStatistics, Reason
+from harness.bot.connection.subscriptions import AccountStream, MarketStreams
+from harness.bot.connection.watchdog import Watchdog
 from harness.clock import MonotonicClock
 
 if TYPE_CHECKING:

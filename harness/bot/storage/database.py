@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from harness.bot.failures import FAILURES, DatabaseStatistics, Watch, no_answer
+from harness.bot.storage.failures import FAILURES, DatabaseStatistics, Watch, no_answer
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:

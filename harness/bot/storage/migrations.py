@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:
-    from harness.bot.database import Database, Transaction
+    from harness.bot.storage.database import Database, Transaction
 
 _TRADES = """
     create table trades (

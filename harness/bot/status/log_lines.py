@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from harness.bot.snapshot import ErrorLine
+from harness.bot.status.snapshot import ErrorLine
 from harness.errors import ConfigError
 from harness.redact import MASK, redact
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.bot.records import milliseconds_of
+from harness.bot.storage.records import milliseconds_of
 from harness.exchange.orders import Fill, Order, Side
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from decimal import Decimal
 
-    from harness.bot.database import Database, Transaction
-    from harness.bot.delivery import Delivery
-    from harness.bot.journal import Journal
+    from harness.bot.storage.database import Database, Transaction
+    from harness.bot.storage.delivery import Delivery
+    from harness.bot.storage.journal import Journal
 
 _POSITIONS = """
     select symbol, trade_id, quantity, entry_price, fees, opened_at, strategy, features

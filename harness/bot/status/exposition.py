@@ -16,15 +16,15 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from harness.bot.log_lines import plain
-from harness.bot.snapshot import State
+from harness.bot.status.log_lines import plain
+from harness.bot.status.snapshot import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
 
-    from harness.bot.snapshot import CacheFigures, DatabaseFigures, Distribution, Queue, Snapshot
+    from harness.bot.status.snapshot import CacheFigures, DatabaseFigures, Distribution, Queue, Snapshot
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _PREFIX = "tickproof_bot_"

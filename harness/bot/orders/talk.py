@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from harness.bot.gateways import GatewayStatistics
+from harness.bot.orders.gateways import GatewayStatistics
 from harness.exchange.answers import TERMINAL, OrderStatus, OwnTrade
 from harness.exchange.matching import DUPLICATE
 from harness.exchange.reports import recovered, rejected, wrapped

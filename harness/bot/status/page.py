@@ -21,10 +21,10 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
 
-from harness.bot.exposition import CONTENT_TYPE, Exposition
-from harness.bot.http_request import Request, Unacceptable, parse
-from harness.bot.snapshot import Snapshot, State
-from harness.bot.status_html import CONTENT_SECURITY_POLICY, StatusHtml
+from harness.bot.status.exposition import CONTENT_TYPE, Exposition
+from harness.bot.status.html import CONTENT_SECURITY_POLICY, StatusHtml
+from harness.bot.status.http_request import Request, Unacceptable, parse
+from harness.bot.status.snapshot import Snapshot, State
 from harness.errors import ConfigError, PortTaken
 
 if TYPE_CHECKING:

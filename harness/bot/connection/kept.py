@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.backends.backoff import Backoff
-from harness.bot.connection_policy import ConnectionPolicy, ConnectionStatistics, Reason
-from harness.bot.rate_limit import RateLimit
-from harness.bot.watchdog import Watchdog
+from harness.bot.connection.policy import ConnectionPolicy, ConnectionStatistics, Reason
+from harness.bot.connection.rate_limit import RateLimit
+from harness.bot.connection.watchdog import Watchdog
 from harness.clock import MonotonicClock
 from harness.redact import redact
 from harness.units import NS_PER_S, Nanoseconds, seconds
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from harness.backends.contracts import Connection, Transport
-    from harness.bot.subscriptions import Answer, Subscription
+    from harness.bot.connection.subscriptions import Answer, Subscription
     from harness.clock import Clock
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from harness.bot.decision import Decision
-    from harness.bot.journal import Journal
+    from harness.bot.storage.journal import Journal
     from harness.clock import Clock
     from harness.exchange.orders import Order
 

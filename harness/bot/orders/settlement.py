@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import ServiceError
 
 if TYPE_CHECKING:
-    from harness.bot.journal import Journal
+    from harness.bot.storage.journal import Journal
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import msgspec
 
 from harness.bot.decision import SignalRecord
-from harness.bot.journal_file import PAGE_BYTES, lock, opened
 from harness.bot.ledger import TradeRecord
+from harness.bot.storage.journal_file import PAGE_BYTES, lock, opened
 from harness.errors import ConfigError, ServiceError
 from harness.exchange.orders import Order
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import harness
 from harness.backends.proof import transport_in_use
 from harness.bot.app import GC_POLICY
-from harness.bot.gateways import LIMIT
-from harness.bot.outbox import Outbox
-from harness.bot.snapshot import (
+from harness.bot.orders.gateways import LIMIT
+from harness.bot.status.snapshot import (
     CacheFigures,
     DatabaseFigures,
     PositionFigures,
@@ -20,6 +19,7 @@ from harness.bot.snapshot import (
     Snapshot,
     State,
 )
+from harness.bot.storage.outbox import Outbox
 from harness.redact import redact
 from harness.units import NS_PER_S
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from harness.bot.app import Bot
     from harness.bot.ledger import Position
-    from harness.bot.log_lines import RecentErrors
-    from harness.bot.monitor import Monitor
     from harness.bot.plan import Plan
-    from harness.bot.storage import Storage
+    from harness.bot.status.log_lines import RecentErrors
+    from harness.bot.status.monitor import Monitor
+    from harness.bot.storage.opening import Storage
     from harness.bot.trading import Trading
 
 

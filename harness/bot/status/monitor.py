@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING
 
-from harness.bot.snapshot import Distribution, Traffic
+from harness.bot.status.snapshot import Distribution, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

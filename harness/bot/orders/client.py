@@ -14,9 +14,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from harness.backends.backoff import Backoff
-from harness.bot.gateways import LIMIT
-from harness.bot.loopback import loopback_urls
-from harness.bot.order_talk import OrderTalk
+from harness.bot.orders.gateways import LIMIT
+from harness.bot.orders.loopback import loopback_urls
+from harness.bot.orders.talk import OrderTalk
 from harness.clock import MonotonicClock
 from harness.redact import redact
 from harness.units import seconds
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from harness.backends.contracts import Connection, Transport
-    from harness.bot.gateways import GatewayStatistics
+    from harness.bot.orders.gateways import GatewayStatistics
     from harness.clock import Clock
     from harness.exchange.orders import Order
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from harness.backends.backoff import Backoff
-from harness.bot import records
-from harness.bot.failures import DataRefused
 from harness.bot.ledger import TradeRecord
+from harness.bot.storage import records
+from harness.bot.storage.failures import DataRefused
 from harness.clock import MonotonicClock
 from harness.errors import ServiceError
 from harness.redact import redact
@@ -19,9 +19,9 @@ from harness.units import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from harness.bot.database import Database
     from harness.bot.decision import SignalRecord
-    from harness.bot.journal import Journal, Pending
+    from harness.bot.storage.database import Database
+    from harness.bot.storage.journal import Journal, Pending
     from harness.clock import Clock
 
 _log = logging.getLogger(__name__)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from harness.bot.failures import DataRefused
+from harness.bot.storage.failures import DataRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.bot.database import Database, Statement
     from harness.bot.decision import SignalRecord
     from harness.bot.ledger import TradeRecord
+    from harness.bot.storage.database import Database, Statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
