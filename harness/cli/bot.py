@@ -196,7 +196,10 @@ def _journal(path: Path | None, schema: str) -> Path:
     if path is not None:
         return path
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tickproof"
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError("bot run", "outbox", f"{state} cannot be made ({error.strerror}); name a file") from error
     return state / f"outbox-{schema}.sqlite3"
 
 

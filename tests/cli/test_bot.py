@@ -173,6 +173,24 @@ def test_without_a_database_it_says_which_variable_is_missing(tickproof: Callabl
     assert "DATABASE_URL is not set" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("places", "says"),
+    [
+        ({"TICKPROOF_OUTBOX": "/nowhere/outbox.sqlite3"}, "/nowhere"),
+        ({"TICKPROOF_OUTBOX": "", "XDG_STATE_HOME": "/dev/null/state"}, "cannot be made"),
+    ],
+)
+def test_a_place_for_the_outbox_that_is_none_is_told_before_any_server_is_waited_for(
+    places: dict[str, str], says: str, tickproof: Callable[..., Ended]
+) -> None:
+    nobody = "postgresql://bot@127.0.0.1:1/trades"
+    ended = tickproof("bot", "run", "--url", "ws://127.0.0.1:1", DATABASE_URL=nobody, **places)
+    assert ended.status == 2
+    assert says in ended.err
+    assert "asking again" not in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_a_second_bot_on_the_same_outbox_is_refused(
     start: Callable[..., Running], tickproof: Callable[..., Ended], environment: dict[str, str], market: str
 ) -> None:

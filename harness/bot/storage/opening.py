@@ -63,11 +63,12 @@ async def open_storage(
     """
     cache = registry().cache(stack.cache, addresses.redis_url)
     async with contextlib.AsyncExitStack() as opened:
+        # First what fails at once: a file that cannot be used need not wait for a server.
+        kept = await Journal.open(journal)
+        opened.push_async_callback(kept.close)
         database = await _connected(codec, addresses.database_url, schema, patience_s)
         opened.push_async_callback(database.close)
         await migrations.migrate(database)
-        kept = await Journal.open(journal)
-        opened.push_async_callback(kept.close)
         await kept.bind(await migrations.identity(database))
         opened.push_async_callback(cache.close)
         answer = await cache.open()
