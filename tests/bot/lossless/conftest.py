@@ -73,6 +73,8 @@ class Scene:
     log: Path
     schema: str = field(default_factory=lambda: f"lossless_{secrets.token_hex(6)}")
     lives: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What the last life that ended in order logged."""
 
     def live(self, stack: str, market_url: str, *, die: str = "", reconnects: bool = False) -> subprocess.Popen[bytes]:
         """A new life of the bot, on what the earlier ones left."""
@@ -98,6 +100,7 @@ class Scene:
         """The report of a life that came to its end in order."""
         said, complained = life.communicate(timeout=LIMIT_S)
         assert life.returncode == 0, complained.decode()[-3_000:]
+        self.warnings = complained.decode().splitlines()
         report: dict[str, Any] = json.loads(said)
         return report
 

@@ -31,6 +31,9 @@ STACKS = tuple(
 FRAMES = 6_000
 #: A second kind of cache and of codec besides those of the eight.
 MORE_STACKS = ("asyncio+msgspec+none", "asyncio+json+memory")
+#: How Redis can be there and of no use, or not be there.
+TROUBLES = {"away": "never there", "locked": "with another password", "full": "full", "other type": "with other types"}
+A_LIST = "redis.call('DEL', KEYS[1]); return redis.call('RPUSH', KEYS[1], 'no number')"
 #: Every step between a decision and its confirmation, and a number of times to have passed it.
 POINTS = (
     "before-journal:2",
@@ -140,6 +143,39 @@ def test_a_redis_that_is_killed_frozen_and_back_costs_no_trade(
     assert report["digest"] == traded.desk.finish()
     assert report["counters"]["cache_hits"] > 0
     assert_whole(scene.tally("Redis killed, back, frozen, back"), at_least=100)
+
+
+@pytest.mark.parametrize("trouble", ["away", "locked", "full", "other type"])
+def test_a_redis_that_is_of_no_use_is_told_once_and_costs_no_trade(
+    trouble: str,
+    scene_on: SceneOn,
+    feed_of: type[Feed],
+    eager: BotSettings,
+    frames: Sequence[bytes],
+    trade_on: Callable[..., Traded],
+    installed: Callable[[str], str],
+    redis_server: OwnRedis,
+    database_url: str,
+) -> None:
+    scene = scene_on(database_url, redis_server.url)
+    if trouble == "locked":
+        redis_server.start("--requirepass", "another")
+    elif trouble == "full":
+        redis_server.start("--maxmemory", "1", "--maxmemory-policy", "noeviction")
+    elif trouble == "other type":
+        redis_server.start()
+    with feed_of(frames, rate=3_000) as feed:
+        life = scene.live(installed("uvloop+orjson+redis"), feed.url)
+        while trouble == "other type" and life.poll() is None:
+            redis_server.command("EVAL", A_LIST, "1", f"{scene.schema}:trade_count:all")
+            time.sleep(0.01)
+        report = scene.ended(life)
+    traded = trade_on(frames, settings=eager, filters=scene.recording.header.filters)
+    assert report["digest"] == traded.desk.finish()
+    assert len(scene.warnings) == 1, scene.warnings
+    assert report["counters"]["dashboard_polls"] > 5
+    assert (report["counters"]["cache_hits"] > 0) == (trouble == "other type")
+    assert_whole(scene.tally(f"Redis {TROUBLES[trouble]}"), at_least=100)
 
 
 @pytest.mark.parametrize("point", POINTS)
