@@ -263,47 +263,6 @@ class Vwap:
         self.value = self._notional / self._quantity if self._quantity > 0.0 else price
 
 
-class RollingVwap:
-    """Volume-weighted average price of the last `period` observations.
-
-    Sums are exact, as in `Bollinger` (a quantity is taken down to 2**-92), so nothing drifts and the value is the exact
-    one rounded once. `ready` after `period` observations with some quantity among them. Without any quantity the last
-    price seen; 0 before the first. Raises ValueError for a period below 1.
-    """
-
-    __slots__ = ("_count", "_next", "_notional", "_period", "_price", "_quantity", "_window")
-
-    def __init__(self, period: int = 20) -> None:
-        self._period = _positive("period", period)
-        self._window = [(0, 0)] * period
-        self._next = self._count = self._notional = self._quantity = 0
-        self._price = 0.0
-
-    @property
-    def ready(self) -> bool:
-        """Whether the window is full and holds a trade."""
-        return self._count >= self._period and self._quantity > 0
-
-    @property
-    def value(self) -> float:
-        """In the unit of the price."""
-        return self._notional / self._quantity / _UNIT if self._quantity else self._price
-
-    def update(self, price: float, quantity: float) -> None:
-        """Take a trade, or a candle's typical price and volume."""
-        self._price = price
-        weight = int(quantity * _UNIT)
-        notional = int(price * _UNIT) * weight
-        place = self._next
-        old_notional, old_weight = self._window[place]
-        self._window[place] = (notional, weight)
-        self._notional += notional - old_notional
-        self._quantity += weight - old_weight
-        if self._count < self._period:
-            self._count += 1
-        self._next = place + 1 if place + 1 < self._period else 0
-
-
 def book_imbalance(bid_quantity: float, ask_quantity: float) -> float:
     """-1 (all offered) to 1 (all bid); 0 where nothing is (queue imbalance: Gould and Bonart, 2016)."""
     total = bid_quantity + ask_quantity

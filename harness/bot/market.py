@@ -162,6 +162,7 @@ class Market:
         return False
 
     def _observe(self, state: SymbolState, price: float) -> None:
+        """The averages are `indicators.Ema` to the last bit, written out: a call costs more than they do."""
         previous = state.price
         state.price = price
         state.observations += 1

@@ -37,6 +37,7 @@ def count_all(trading: Trading, storage: Storage) -> dict[str, int]:
         **_of_orders(trading),
         **_of_storage(storage),
         "dashboard_polls": trading.polls,
+        "dashboard_failures": trading.failed_polls,
         **{f"refused {name}": count for name, count in sorted(desk.refusals.items())},
         **dict(sorted(trading.wire.counts.items())),
     }

@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.backends.backoff import Backoff
 from harness.bot.rest import RateLimited
 from harness.errors import ServiceError
 from harness.redact import redact
@@ -74,15 +75,13 @@ class Snapshots:
         self._longest_pause_s = longest_pause_s
         self._timer: asyncio.TimerHandle | None = None
         self._sleep = sleep
-        self._chance = chance
+        self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S, chance=chance)
         self._waiting: dict[str, None] = {}
         """In the order of the requests; a symbol waits once."""
         self._filled = asyncio.Event()
         self._paused = False
         self._reads_on = False
         """Whether the market is not to be paused until all that waits now is served."""
-        self._tries = 0
-        """In vain, since the last snapshot that was of use."""
         self._is_out = False
         """Whether the last fetch failed, which was logged then."""
 
@@ -114,7 +113,7 @@ class Snapshots:
             self._done(symbol)
 
     def _done(self, symbol: str) -> None:
-        self._tries = 0
+        self._backoff.reset()
         del self._waiting[symbol]
         self.statistics.waiting = len(self._waiting)
         if not self._waiting:
@@ -142,9 +141,7 @@ class Snapshots:
     async def _wait_after_failure(self, symbol: str, at_least_s: float) -> None:
         # One that is never answered must not keep the others from their turn.
         self._waiting[symbol] = self._waiting.pop(symbol)
-        wait_s = min(FIRST_WAIT_S * 2.0 ** min(self._tries, 20), LONGEST_WAIT_S) * (0.5 + self._chance() / 2)
-        self._tries += 1
-        await self._sleep(max(wait_s, at_least_s))
+        await self._sleep(max(self._backoff.next_s(), at_least_s))
 
     def _pause(self) -> None:
         if not self._paused and not self._reads_on:

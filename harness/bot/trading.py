@@ -170,17 +170,18 @@ class Trading:
 
     async def _drain(self) -> None:
         limit_s = self._plan.drain_s
-        await self.outbox.finish(limit_s)
         try:
             async with asyncio.timeout(limit_s):
+                await self.outbox.finish()
                 await self._storage.delivery.idle()
                 await self._settled()
         except TimeoutError:
-            left = self._storage.journal.counts
-            trouble = self._storage.delivery.statistics.trouble or "the order gateway has not answered"
+            left, waiting = self._storage.journal.counts, self.outbox.statistics
+            trouble = waiting.trouble or self._storage.delivery.statistics.trouble
             raise ServiceError(
-                f"after {limit_s:g} s {left.writes} records are not in PostgreSQL and {left.orders} orders not settled;"
-                f" they stay in {self._plan.journal} for the next start: {trouble}"
+                f"after {limit_s:g} s {waiting.waiting} decisions are not journalled or not sent, {left.writes} records"
+                f" not in PostgreSQL and {left.orders} orders not settled; the next start takes what is in"
+                f" {self._plan.journal}: {trouble or 'the order gateway has not answered'}"
             ) from None
 
     async def _settled(self) -> None:

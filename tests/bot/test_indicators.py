@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.backends.registry import registry
-from harness.bot.indicators import Atr, Bollinger, Ema, RollingVwap, Rsi, Vwap, book_imbalance, relative_spread
+from harness.bot.indicators import Atr, Bollinger, Ema, Rsi, Vwap, book_imbalance, relative_spread
 from harness.bot.market import LEAST_PRICE
 from harness.bot.wire import Wire
 from harness.exchange.events import LARGEST, Candle, Kline
@@ -271,27 +271,11 @@ def test_the_session_average_of_100_000_trades_is_within_its_stated_bound() -> N
     assert abs(Fraction(vwap.value) / (notional / quantity) - 1) < 2 * 100_000 * Fraction(1, 2**53)
 
 
-def test_the_rolling_average_is_exact_over_100_000_trades_with_spikes_and_pauses() -> None:
-    draw = random.Random(4)
-    vwap = RollingVwap(30)
-    trades: list[tuple[float, float]] = []
-    for step, price in enumerate(walk(100_000)):
-        size = 0.0 if step % 1_000 < 40 else LARGEST if step % 7_001 == 7_000 else round(draw.expovariate(1.0), 5)
-        trades.append((price, size))
-        vwap.update(price, size)
-        if step % 97 == 0:
-            weights = [Fraction(weight) for _, weight in trades[-30:]]
-            total = sum(weights, Fraction(0))
-            notional = sum((Fraction(p) * w for (p, _), w in zip(trades[-30:], weights, strict=True)), Fraction(0))
-            assert vwap.value == (float(notional / total) if total else price)
-            assert vwap.ready == (step >= 29 and total > 0)
-
-
 @given(st.lists(st.tuples(PRICES | st.sampled_from(EXTREMES), QUANTITIES), min_size=1, max_size=80))
 def test_every_value_is_finite_and_in_its_bounds_for_any_prices_and_quantities(
     trades: list[tuple[float, float]],
 ) -> None:
-    ema, rsi, atr, bands, vwap, rolling = Ema(5), Rsi(3), Atr(3), Bollinger(4), Vwap(), RollingVwap(4)
+    ema, rsi, atr, bands, vwap = Ema(5), Rsi(3), Atr(3), Bollinger(4), Vwap()
     lowest, highest = min(trades)[0], max(trades)[0]
     for number, (price, quantity) in enumerate(trades):
         other = trades[number - 1][0]
@@ -300,10 +284,9 @@ def test_every_value_is_finite_and_in_its_bounds_for_any_prices_and_quantities(
         atr.update(max(price, other), min(price, other), price)
         bands.update(price)
         vwap.update(number * DAY_MS // 9, price, quantity)
-        rolling.update(price, quantity)
         assert 0.0 <= rsi.value <= 100.0
         assert 0.0 <= atr.value <= highest
-        for average in (ema.value, bands.mean, rolling.value):
+        for average in (ema.value, bands.mean):
             assert lowest * (1 - 1e-12) <= average <= highest * (1 + 1e-12)
         others = (vwap.value, bands.upper, bands.lower, bands.deviation, bands.percent_b)
         assert all(math.isfinite(value) for value in others)
@@ -336,15 +319,14 @@ def _first_value(indicator: object) -> str:
 
 
 def test_equal_observations_give_equal_bits_and_these_are_they() -> None:
-    ema, rsi, atr, bands, vwap, rolling = Ema(21), Rsi(), Atr(), Bollinger(), Vwap(), RollingVwap()
+    ema, rsi, atr, bands, vwap = Ema(21), Rsi(), Atr(), Bollinger(), Vwap()
     for number, (high, low, close) in enumerate(candles(500)):
         ema.update(close)
         rsi.update(close)
         atr.update(high, low, close)
         bands.update(close)
         vwap.update(0, (high + low + close) / 3.0, number % 7 * 0.1)
-        rolling.update(close, number % 7 * 0.1)
-    values = (ema.value, rsi.value, atr.value, bands.upper, bands.lower, bands.percent_b, vwap.value, rolling.value)
+    values = (ema.value, rsi.value, atr.value, bands.upper, bands.lower, bands.percent_b, vwap.value)
     assert [value.hex() for value in values] == BITS
 
 
@@ -357,12 +339,11 @@ BITS = [
     "0x1.7fd18885b59c3p+15",
     "0x1.c617b1352a1a3p-2",
     "0x1.84321b5042e60p+15",
-    "0x1.80840de8ca11cp+15",
 ]
 
 
 def test_memory_does_not_grow_with_observations() -> None:
-    for indicator in (Ema(5), Rsi(), Atr(), Bollinger(), Vwap(), RollingVwap()):
+    for indicator in (Ema(5), Rsi(), Atr(), Bollinger(), Vwap()):
         assert not hasattr(indicator, "__dict__")
     bands = Bollinger(20)
     for price in walk(10_000):
@@ -394,7 +375,7 @@ def test_a_spread_is_never_more_than_twice_the_middle(one: float, other: float) 
     assert 0.0 <= relative_spread(min(one, other), max(one, other)) <= 2.0
 
 
-@pytest.mark.parametrize("kind", [Ema, Rsi, Atr, Bollinger, RollingVwap])
+@pytest.mark.parametrize("kind", [Ema, Rsi, Atr, Bollinger])
 def test_a_period_below_one_is_refused(kind: type[Any]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         kind(0)

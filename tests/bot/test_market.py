@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.bot.indicators import Ema, book_imbalance, relative_spread
 from harness.bot.market import LEAST_PRICE, Market
 from harness.bot.settings import MarketSettings
 from harness.exchange.events import LARGEST, BookTicker, Candle, Kline, Trade
@@ -51,6 +53,19 @@ def test_the_first_book_sets_both_averages(market: Market) -> None:
     assert market.on_book_ticker(state, ticker(99.0, 101.0, 3.0, 1.0))
     assert (state.price, state.fast, state.slow, state.volatility) == (100.0, 100.0, 100.0, 0.0)
     assert (state.imbalance, state.spread, state.observations) == (0.5, 0.02, 1)
+
+
+def test_what_is_written_out_here_is_what_the_checked_indicators_tell_to_the_last_bit() -> None:
+    market, draw = Market(MarketSettings(fast=3, slow=7)), random.Random(5)
+    state, fast, slow, bid = market.state("AAA"), Ema(3), Ema(7), 100.0
+    for _ in range(5_000):
+        bid *= 1 + draw.uniform(-0.01, 0.01)
+        ask, sizes = bid * (1 + draw.random() / 1_000), (draw.random(), draw.random())
+        market.on_book_ticker(state, ticker(bid, ask, *sizes))
+        for average in (fast, slow):
+            average.update((bid + ask) * 0.5)
+        assert (state.fast, state.slow) == (fast.value, slow.value)
+        assert (state.imbalance, state.spread) == (book_imbalance(*sizes), relative_spread(bid, ask))
 
 
 def test_the_averages_follow_the_price_each_at_its_own_pace(market: Market) -> None:
