@@ -104,6 +104,19 @@ def _child_set_up(cores: tuple[int, ...]) -> Callable[[], None]:
     return set_up
 
 
+def let_end(process: subprocess.Popen[bytes], *, seconds: float = 2.0) -> int:
+    """Close the input of a process that ends with it, give it that long, then `stop` it; returns its exit status.
+
+    A signal at once could meet an interpreter that is on its way out and has no handler any more.
+    """
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return stop(process)
+
+
 def stop(process: subprocess.Popen[bytes], *, by: signal.Signals = signal.SIGTERM, grace: float = 5.0) -> int:
     """Ask the process to end, wait `grace` seconds, then kill it; returns its exit status."""
     if process.poll() is None:

@@ -13,7 +13,7 @@ from harness.errors import ConfigError
 from harness.recordings.catalogue import find
 from harness.recordings.format import load
 from harness.replay.frames import Strips
-from harness.replay.order_gateway import serve_orders
+from harness.replay.orders.gateway import serve_orders
 from harness.replay.player import Pace
 from harness.replay.standing import Standing
 from harness.replay.tape import tape_of

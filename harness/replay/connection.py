@@ -15,13 +15,13 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from harness.replay.session import END, Session
+from harness.replay.protocol.session import END, Session
 from harness.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.replay.selection import Selection
+    from harness.replay.protocol.selection import Selection
 
 _RECEIVE_BYTES: Final = 64 * 1024
 _SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024

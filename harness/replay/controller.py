@@ -139,12 +139,7 @@ class ReplayProcess:
         """End the process, politely first; returns its exit status. May be called again."""
         with contextlib.suppress(ReplayFailed):
             self._tell(messages.Stop())
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
-        status = spawn.stop(self._process)
+        status = spawn.let_end(self._process)
         for reader in self._readers:
             reader.join(2.0)
         for pipe in (self._process.stdout, self._process.stderr):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from harness.replay.envelope import api_frame, event_of, payload_of
-from harness.replay.selection import Selection, Wrapping
+from harness.replay.protocol.selection import Selection, Wrapping
 from harness.replay.tape import ACCOUNT, NO_STREAM, Tape
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.clock import Clock
     from harness.replay.connection import Connection
     from harness.replay.frames import Strips
-    from harness.replay.selection import Selection
+    from harness.replay.protocol.selection import Selection
 
 #: Bytes handed over in one call in a flood: large enough to cost nothing, small enough that a pong waits little.
 PIECE_BYTES: Final = 256 * 1024

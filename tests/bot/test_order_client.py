@@ -18,9 +18,9 @@ from harness.bot.orders.client import OrderClient
 from harness.clock import ManualClock
 from harness.errors import ConfigError
 from harness.exchange.orders import Order, Side
-from harness.replay.order_account import Faults
-from harness.replay.order_log import read_log
-from harness.replay.order_process import OrderGatewayProcess
+from harness.replay.orders.account import Faults
+from harness.replay.orders.log import read_log
+from harness.replay.orders.process import OrderGatewayProcess
 from harness.units import seconds
 
 if TYPE_CHECKING:

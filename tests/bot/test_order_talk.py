@@ -13,9 +13,9 @@ from harness.bot.orders.talk import OrderTalk, Reaction
 from harness.exchange.matching import Accepted, Exchange
 from harness.exchange.orders import Order, Side
 from harness.exchange.reports import reports_of, wrapped
-from harness.replay.order_account import WitnessedAccount
-from harness.replay.order_log import OrderLog
-from harness.replay.order_requests import OrderRequests
+from harness.replay.orders.account import WitnessedAccount
+from harness.replay.orders.log import OrderLog
+from harness.replay.protocol.order_requests import OrderRequests
 from harness.units import Nanoseconds, seconds
 
 if TYPE_CHECKING:

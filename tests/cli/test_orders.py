@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 
 from harness.errors import ExitCode
-from harness.replay.order_log import read_log
+from harness.replay.orders.log import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.replay.api_requests import ApiRequests
-from harness.replay.refusals import NotARequest
+from harness.replay.protocol.api_requests import ApiRequests
+from harness.replay.protocol.refusals import NotARequest
 
 
 @pytest.mark.parametrize("method", ["userDataStream.subscribe", "userDataStream.subscribe.signature"])

@@ -13,7 +13,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from harness.replay.frames import Strip, Strips, header, strip_of, wire
-from harness.replay.selection import Selection, Wrapping
+from harness.replay.protocol.selection import Selection, Wrapping
 from harness.replay.walk import walk
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.replay.market_requests import MarketRequests
-from harness.replay.refusals import NotARequest
-from harness.replay.selection import Wrapping
+from harness.replay.protocol.market_requests import MarketRequests
+from harness.replay.protocol.refusals import NotARequest
+from harness.replay.protocol.selection import Wrapping
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from harness.replay.errors import ReplayFailed
-from harness.replay.order_account import Faults
-from harness.replay.order_gateway import main
-from harness.replay.order_log import read_log
-from harness.replay.order_process import OrderGatewayProcess
+from harness.replay.orders.account import Faults
+from harness.replay.orders.gateway import main
+from harness.replay.orders.log import read_log
+from harness.replay.orders.process import OrderGatewayProcess
 from harness.spawn import python_environment
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def test_a_gateway_that_is_not_on_loopback_or_has_odd_faults_is_refused(
 def test_a_log_on_a_full_disk_ends_it_and_nobody_was_told(tmp_path: Path) -> None:
     """A limit on the size of its files stands for the disk."""
     program = (
-        "import resource, signal, sys; from harness.replay.order_gateway import main\n"
+        "import resource, signal, sys; from harness.replay.orders.gateway import main\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n"
         "sys.exit(main(sys.argv[1:]))"
     )

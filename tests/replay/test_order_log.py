@@ -10,8 +10,8 @@ import pytest
 from harness.errors import ConfigError, NotTrustworthy, ResultError
 from harness.exchange.matching import Accepted, Exchange
 from harness.exchange.orders import Order, Side
-from harness.replay.order_log import AcceptedOrder, OrderLog, accepted_of, line_of, read_log
-from harness.replay.order_trades import ExpectedTrade, trades_of
+from harness.replay.orders.log import AcceptedOrder, OrderLog, accepted_of, line_of, read_log
+from harness.replay.orders.trades import ExpectedTrade, trades_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.exchange.filters import SymbolFilters
-from harness.replay.order_account import Cut, Faults, WitnessedAccount
-from harness.replay.order_log import OrderLog, read_log
-from harness.replay.order_requests import OrderRequests
+from harness.replay.orders.account import Cut, Faults, WitnessedAccount
+from harness.replay.orders.log import OrderLog, read_log
+from harness.replay.protocol.order_requests import OrderRequests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.replay.paths import ApiPath, BadPath, ListenKeyPath, MarketPath, route
+from harness.replay.protocol.paths import ApiPath, BadPath, ListenKeyPath, MarketPath, route
 
 KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
 

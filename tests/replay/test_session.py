@@ -10,8 +10,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from harness.replay.selection import Selection, Wrapping
-from harness.replay.session import END, MAX_MESSAGE_BYTES, Session
+from harness.replay.protocol.selection import Selection, Wrapping
+from harness.replay.protocol.session import END, MAX_MESSAGE_BYTES, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

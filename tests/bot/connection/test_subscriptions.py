@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.bot.connection.subscriptions import MAX_REQUEST_BYTES, AccountStream, MarketStreams, batches
 from harness.errors import ConfigError
-from harness.replay.paths import MarketPath, route
+from harness.replay.protocol.paths import MarketPath, route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

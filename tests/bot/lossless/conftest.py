@@ -22,9 +22,9 @@ from harness.backends.stack import Stack
 from harness.bot.settings import BotSettings, MarketSettings, MomentumSettings, RiskSettings
 from harness.bot.storage.database import create_schema, drop_schema
 from harness.errors import ServiceError, TickproofError
-from harness.replay.order_log import read_log
-from harness.replay.order_process import OrderGatewayProcess
-from harness.replay.order_trades import trades_of
+from harness.replay.orders.log import read_log
+from harness.replay.orders.process import OrderGatewayProcess
+from harness.replay.orders.trades import trades_of
 from harness.spawn import python_environment, spawn, stop
 
 if TYPE_CHECKING:

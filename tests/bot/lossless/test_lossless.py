@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.replay.order_account import Faults
+from harness.replay.orders.account import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from harness.replay.refusals import NotARequest, Refused
-from harness.replay.selection import Selection, Wrapping
+from harness.replay.protocol.refusals import NotARequest, Refused
+from harness.replay.protocol.selection import Selection, Wrapping
 
 #: One subscription per account and connection.
 _SUBSCRIPTION: Final = 0

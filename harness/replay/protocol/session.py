@@ -15,21 +15,21 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from harness.replay.api_requests import ApiRequests
-from harness.replay.market_requests import MarketRequests
-from harness.replay.paths import ApiPath, BadPath, MarketPath, route
-from harness.replay.refusals import NotARequest
-from harness.replay.selection import Selection, Wrapping
+from harness.replay.protocol.api_requests import ApiRequests
+from harness.replay.protocol.market_requests import MarketRequests
+from harness.replay.protocol.paths import ApiPath, BadPath, MarketPath, route
+from harness.replay.protocol.refusals import NotARequest
+from harness.replay.protocol.selection import Selection, Wrapping
 
 if TYPE_CHECKING:
-    from harness.replay.paths import Path
+    from harness.replay.protocol.paths import Path
 
 #: No request of the protocol is near it: 1,024 stream names are about 30 KB.
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 #: In the list of what to send: half-close the connection.
 END: Final = b""
 
-_QUIET = logging.getLogger("harness.replay.session")
+_QUIET = logging.getLogger("harness.replay.protocol.session")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 

@@ -1,7 +1,7 @@
 """The order gateway: a Binance that takes orders, on loopback, and the witness of what a bot decided.
 
 What it accepted is what stands in its log, on the disk before the client is told, and read back at its start: so its
-memory of client order ids outlives it. `python -m harness.replay.order_gateway` is the gateway as a process.
+memory of client order ids outlives it. `python -m harness.replay.orders.gateway` is the gateway as a process.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from websockets.exceptions import ConnectionClosed
 
 from harness.errors import PortTaken, TickproofError
 from harness.exchange.reports import reports_of, wrapped
-from harness.replay.order_account import Cut, Faults, WitnessedAccount
-from harness.replay.order_log import OrderLog
-from harness.replay.order_requests import OrderRequests
-from harness.replay.paths import ApiPath, BadPath, route
-from harness.replay.refusals import NotARequest
+from harness.replay.orders.account import Cut, Faults, WitnessedAccount
+from harness.replay.orders.log import OrderLog
+from harness.replay.protocol.order_requests import OrderRequests
+from harness.replay.protocol.paths import ApiPath, BadPath, route
+from harness.replay.protocol.refusals import NotARequest
+from harness.replay.protocol.session import MAX_MESSAGE_BYTES
 from harness.replay.server import loopback
-from harness.replay.session import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ _MAX_BATCH: Final = 256
 #: A client that does not read what it subscribed to is cut off.
 _MAX_UNREAD_BYTES: Final = 8 << 20
 
-_QUIET = logging.getLogger("harness.replay.order_gateway.websockets")
+_QUIET = logging.getLogger("harness.replay.orders.gateway.websockets")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 
@@ -209,7 +209,7 @@ def _wait_for_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event)
 
 def main(arguments: Sequence[str]) -> int:
     """The process: one JSON line with the port when clients may connect; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.replay.order_gateway", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m harness.replay.orders.gateway", description=__doc__)
     parser.add_argument(
         "--log", type=Path, required=True, help="JSON lines of the accepted orders; read back if it is there"
     )

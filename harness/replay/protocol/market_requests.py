@@ -10,9 +10,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.replay.paths import MAX_STREAMS
-from harness.replay.refusals import NotARequest, Refused
-from harness.replay.selection import Selection, Wrapping
+from harness.replay.protocol.paths import MAX_STREAMS
+from harness.replay.protocol.refusals import NotARequest, Refused
+from harness.replay.protocol.selection import Selection, Wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.exchange.matching import Accepted, Exchange, Refusal
-from harness.replay.order_log import line_of
+from harness.replay.orders.log import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.exchange.fills import FillRules
     from harness.exchange.filters import SymbolFilters
     from harness.exchange.orders import Order
-    from harness.replay.order_log import AcceptedOrder, OrderLog
+    from harness.replay.orders.log import AcceptedOrder, OrderLog
 
 Number = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 

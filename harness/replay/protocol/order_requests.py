@@ -15,8 +15,8 @@ import msgspec
 from harness.exchange.answers import own_trades_of, status_of
 from harness.exchange.matching import Accepted, illegal
 from harness.exchange.orders import Order, Side
-from harness.replay.api_requests import ApiRequests
-from harness.replay.refusals import Refused
+from harness.replay.protocol.api_requests import ApiRequests
+from harness.replay.protocol.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
-    from harness.replay.order_account import Faults
+    from harness.replay.orders.account import Faults
 
 START_SECONDS: Final = 60.0
 _LAST_WORDS_S: Final = 5.0
@@ -64,7 +64,7 @@ class OrderGatewayProcess:
             [
                 sys.executable,
                 "-m",
-                "harness.replay.order_gateway",
+                "harness.replay.orders.gateway",
                 "--log",
                 log.absolute(),
                 "--port",
@@ -97,10 +97,7 @@ class OrderGatewayProcess:
 
     def stop(self) -> int:
         """End it in order; returns its exit status. May be called again."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        return self._ended(spawn.stop(self._process))
+        return self._ended(spawn.let_end(self._process))
 
     def kill(self) -> int:
         """End it by SIGKILL, as a crash would; returns its exit status. May be called again."""

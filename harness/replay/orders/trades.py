@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
-    from harness.replay.order_log import AcceptedOrder
+    from harness.replay.orders.log import AcceptedOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
