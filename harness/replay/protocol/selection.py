@@ -24,6 +24,10 @@ class Selection:
     wrapping: Wrapping
     streams: frozenset[str] = frozenset()
     account: bool = False
+    deflated: bool = False
+    """Whether each frame is compressed by itself (permessage-deflate, `server_no_context_takeover`)."""
+    microseconds: bool = False
+    """Whether times are written in microseconds (`timeUnit=MICROSECOND`)."""
 
     @property
     def empty(self) -> bool:
