@@ -31,6 +31,8 @@ class Tape:
     """Index into `names`, or NO_STREAM or ACCOUNT."""
     names: tuple[str, ...]
     bodies: tuple[bytes, ...]
+    binary: frozenset[int] = frozenset()
+    """Positions of frames that go out as binary frames; all others are text."""
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -56,7 +58,13 @@ class Tape:
             return self
         last = int(np.flatnonzero(self.stream != ACCOUNT)[market_frames - 1]) if market_frames else -1
         end = last + 1
-        return Tape(at_ns=self.at_ns[:end], stream=self.stream[:end], names=self.names, bodies=self.bodies[:end])
+        return Tape(
+            at_ns=self.at_ns[:end],
+            stream=self.stream[:end],
+            names=self.names,
+            bodies=self.bodies[:end],
+            binary=frozenset(place for place in self.binary if place < end),
+        )
 
 
 def tape_of(frames: Iterable[Frame]) -> Tape:
