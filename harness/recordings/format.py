@@ -2,9 +2,10 @@
 
 UTF-8 text, plain (`.jsonl`) or zstd (`.jsonl.zst`). Line 1 is the header as JSON. Then a line a frame:
 `<ns since start> <connection> <frame exactly as received>`. The last line, `{"frames":N,"sha256":"..."}`, seals the
-uncompressed text before it.
+uncompressed text before it. A line whose connection is `mark:gap` is no frame: it tells, as JSON, of a time in which a
+connection of the capture was away. Marks are in the hash, but not in the count.
 
-Versions: 1 - first.
+Versions: 2 - may hold marks; 1 - first. What holds no marks is written as 1.
 """
 
 from __future__ import annotations
@@ -12,16 +13,33 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 import zstandard
 
 from harness.errors import RecordingError
 from harness.exchange.filters import SymbolFilters
+from harness.recordings.records import (
+    FORMAT,
+    GAP_MARK,
+    MARKED_VERSION,
+    MARKET,
+    REST,
+    USER,
+    VERSION,
+    Frame,
+    Gap,
+    Generator,
+    Header,
+    Mark,
+    Market,
+    Seal,
+    Source,
+    check_connection,
+)
 from harness.recordings.text import DEFAULT_MAX_BYTES, MAX_LINE_BYTES, is_compressed, lines_of
 from harness.units import Nanoseconds
 
@@ -33,14 +51,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MAX_BYTES",
+    "MARKED_VERSION",
     "MARKET",
     "MAX_LINE_BYTES",
+    "REST",
     "USER",
     "VERSION",
     "Frame",
+    "Gap",
     "Generator",
     "Header",
+    "Mark",
     "Market",
+    "Reader",
     "Recording",
     "Seal",
     "Source",
@@ -54,69 +77,12 @@ __all__ = [
     "verify",
 ]
 
-FORMAT: Final = "tickproof-recording"
-VERSION: Final = 1
-
-#: The connection that carries all market streams.
-MARKET: Final = "market"
-#: The connection that carries one account's events.
-USER: Final = "user"
-#: `rest:<path?query>` is the body that a REST request got.
-REST: Final = "rest:"
-
-Market = Literal["spot", "usdm"]
-Source = Literal["captured", "generated", "imported"]
-
-_CONNECTION = re.compile(r"market|user|rest:/[!-~]{0,4000}")
 #: 18 digits of nanoseconds are 31 years.
 _MAX_TIME_DIGITS: Final = 18
 #: A second for the shipped recording; level 19 takes thirty and saves 15 %.
 _ZSTD_LEVEL: Final = 12
-
-
-class Generator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What made a generated recording; the same three give the same text."""
-
-    name: str
-    seed: int
-    version: int
-
-
-class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands in the first line."""
-
-    format: Literal["tickproof-recording"] = FORMAT
-    version: Literal[1] = VERSION
-    market: Market
-    streams: tuple[str, ...]
-    """Names of the combined streams on the market connection."""
-    start_ms: int
-    """Unix time of the recording's zero, in milliseconds."""
-    source: Source
-    title: str
-    generator: Generator | None = None
-    licence: str | None = None
-    note: str | None = None
-    filters: dict[str, SymbolFilters] = {}
-    """By symbol in upper case; empty where the recording does not know them."""
-
-
-class Frame(NamedTuple):
-    """One frame as received; a NamedTuple since a recording holds tens of thousands."""
-
-    at: Nanoseconds
-    """Since the recording's start; never less than the frame before."""
-    connection: str
-    """"market", "user", or "rest:<path?query>"."""
-    body: bytes
-    """Exactly as received; holds no newline."""
-
-
-class Seal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands in the last line: the number of frames and the SHA-256 of all text before it, in hex."""
-
-    frames: int
-    sha256: str
+_READABLE: Final = (VERSION, MARKED_VERSION)
+_GAP_MARK: Final = GAP_MARK.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +95,8 @@ class Recording:
     frames: list[Frame]
     sha256: str
     """Of the uncompressed text before the seal, in hex: what a result names the recording by."""
+    gaps: tuple[Mark, ...] = ()
+    """Times in which a connection of the capture was away."""
 
     @property
     def span_ns(self) -> Nanoseconds:
@@ -150,6 +118,7 @@ class Summary:
     text_bytes: int
     """Of the uncompressed text, the seal included."""
     sha256: str
+    gaps: tuple[Mark, ...] = ()
 
 
 def recording_name(path: Path) -> str:
@@ -163,16 +132,21 @@ def load(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Recording:
     Raises RecordingError with file and line for one that is cut, edited, empty, oversized (uncompressed text beyond
     `max_bytes`), of another version, not UTF-8, or whose time runs back.
     """
-    reader = _Reader(path, max_bytes)
+    reader = Reader(path, lines_of(path, max_bytes=max_bytes))
     frames = list(reader.frames())
     return Recording(
-        path=path, name=recording_name(path), header=reader.header, frames=frames, sha256=reader.seal.sha256
+        path=path,
+        name=recording_name(path),
+        header=reader.header,
+        frames=frames,
+        sha256=reader.seal.sha256,
+        gaps=tuple(reader.gaps),
     )
 
 
 def verify(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Summary:
     """As `load`, in constant memory: what the recording holds, or RecordingError."""
-    reader = _Reader(path, max_bytes)
+    reader = Reader(path, lines_of(path, max_bytes=max_bytes))
     by_connection: dict[str, int] = {}
     span = Nanoseconds(0)
     for frame in reader.frames():
@@ -188,24 +162,24 @@ def verify(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Summary:
         span_ns=span,
         text_bytes=reader.text_bytes,
         sha256=reader.seal.sha256,
+        gaps=tuple(reader.gaps),
     )
 
 
-def check_connection(name: str) -> bool:
-    """Whether a connection may be called that: "market", "user", or "rest:" and a path without blanks."""
-    return _CONNECTION.fullmatch(name) is not None
-
-
-class _Reader:
-    """One reading of one file; `header` and `seal` are there once `frames()` is exhausted."""
+class Reader:
+    """One reading of one file; `header`, `gaps` and `seal` are there once `frames()` is exhausted."""
 
     header: Header
     seal: Seal
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, lines: Iterator[tuple[int, bytes]]) -> None:
+        """`lines` are those of the file at `path`, which is named in errors."""
         self.text_bytes = 0
+        self.gaps: list[Mark] = []
+        self.frame_count = 0
+        """Frames given so far."""
         self._path = path
-        self._lines = lines_of(path, max_bytes=max_bytes)
+        self._lines = lines
         self._digest = hashlib.sha256()
         self._connections: dict[bytes, str] = {}
 
@@ -219,12 +193,18 @@ class _Reader:
             if line.startswith(b"{"):
                 self._finish(number, line)
                 return
-            frame = self._frame(number, line)
-            if frame.at < before:
-                raise self._error(number, f"time runs back, from {before} to {frame.at} ns")
-            before = frame.at
+            at, connection, body = self._parts(number, line)
+            if at < before:
+                raise self._error(number, f"time runs back, from {before} to {at} ns")
+            before = at
+            if connection == _GAP_MARK and self.header.version == MARKED_VERSION:
+                self.gaps.append(Mark(at, self.frame_count, self._gap(number, body)))
+                self._take(line)
+                continue
+            name = self._connections.get(connection) or self._known(number, connection)
             self._take(line)
-            yield frame
+            self.frame_count += 1
+            yield Frame(at, name, body)
         raise self._error(number, "the file is cut: the last line, with count and SHA-256, is missing")
 
     def _take(self, line: bytes) -> None:
@@ -235,22 +215,29 @@ class _Reader:
     def _header(self, line: bytes) -> Header:
         try:
             version = msgspec.json.decode(line, type=_Preamble)
-            if version.format == FORMAT and version.version != VERSION:
+            if version.format == FORMAT and version.version not in _READABLE:
+                known = " and ".join(map(str, _READABLE))
                 raise self._error(
-                    1, f"format version {version.version}; this tickproof reads version {VERSION}: use a newer one"
+                    1, f"format version {version.version}; this tickproof reads versions {known}: use a newer one"
                 )
             return msgspec.json.decode(line, type=Header)
         except msgspec.MsgspecError as error:
             raise self._error(1, f"not the header of a tickproof recording: {error}") from error
 
-    def _frame(self, number: int, line: bytes) -> Frame:
+    def _parts(self, number: int, line: bytes) -> tuple[Nanoseconds, bytes, bytes]:
         parts = line.split(b" ", 2)
         if len(parts) != 3:
             raise self._error(number, "not `<ns since start> <connection> <frame>`")
         at, connection, body = parts
         if not at.isdigit() or len(at) > _MAX_TIME_DIGITS:
             raise self._error(number, f"{at[:40]!r} is no time in nanoseconds")
-        return Frame(Nanoseconds(int(at)), self._connections.get(connection) or self._known(number, connection), body)
+        return Nanoseconds(int(at)), connection, body
+
+    def _gap(self, number: int, body: bytes) -> Gap:
+        try:
+            return msgspec.json.decode(body, type=Gap)
+        except msgspec.MsgspecError as error:
+            raise self._error(number, f"not the mark of a gap: {error}") from error
 
     def _known(self, number: int, raw: bytes) -> str:
         name = raw.decode()
@@ -264,8 +251,9 @@ class _Reader:
             self.seal = msgspec.json.decode(line, type=Seal)
         except msgspec.MsgspecError as error:
             raise self._error(number, f"neither a frame nor the last line: {error}") from error
-        if self.seal.frames != number - 2:
-            raise self._error(number, f"the last line tells of {self.seal.frames} frames, the file has {number - 2}")
+        if self.seal.frames != self.frame_count:
+            told = f"the last line tells of {self.seal.frames} frames, the file has {self.frame_count}"
+            raise self._error(number, told)
         if self.seal.frames == 0:
             raise self._error(number, "the recording holds no frame")
         if self.seal.sha256 != self._digest.hexdigest():
@@ -281,30 +269,30 @@ class _Reader:
 class Writer:
     """Writes a recording: a context manager, with `write` for each frame.
 
-    The text goes to a temporary file beside `path`, which takes the final name once it is whole and on disk; when the
-    block ends by an exception nothing is left. Raises RecordingError for a frame that the format cannot hold (a
-    newline inside, bytes that are not UTF-8, time that runs back), for no frame at all, and for a full disk.
+    The text goes to a temporary file beside `path`, which takes the final name once it is whole and on disk. When the
+    block ends by an exception nothing is left, or the temporary file as it is where `keep` is asked for. Raises
+    RecordingError for a frame that the format cannot hold (a newline inside, bytes that are not UTF-8, time that runs
+    back), for no frame at all, and for a full disk.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, keep: bool = False) -> None:
+        self.partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        """The temporary file."""
+        self.frames = 0
+        """Frames written so far."""
         self._path = path
         self._header = header
-        self._partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        self._keep = keep
         self._digest = hashlib.sha256()
         self._line = 1
         self._at = Nanoseconds(0)
         self._file: BinaryIO
         self._text: BinaryIO | zstandard.ZstdCompressionWriter
 
-    @property
-    def frames(self) -> int:
-        """Frames written so far."""
-        return self._line - 2
-
     def __enter__(self) -> Self:
         compressed = is_compressed(self._path)
         try:
-            self._file = self._partial.open("xb")
+            self._file = self.partial.open("xb")
         except OSError as error:
             raise self._error(f"cannot be written: {error.strerror or error}") from error
         self._text = self._file
@@ -323,7 +311,8 @@ class Writer:
         finally:
             with contextlib.suppress(OSError):  # a full disk was already told of, or nothing is wanted of the file
                 self._file.close()
-            self._partial.unlink(missing_ok=True)
+            if not self._keep:
+                self.partial.unlink(missing_ok=True)
 
     def write(self, frame: Frame) -> None:
         """Append one frame."""
@@ -333,12 +322,31 @@ class Writer:
             raise self._error(f"the frame is larger than {MAX_LINE_BYTES // 2:,} bytes")
         if not check_connection(frame.connection):
             raise self._error(f"unknown connection {frame.connection[:40]!r}; known: market, user, rest:<path>")
-        if frame.at < self._at or len(str(frame.at)) > _MAX_TIME_DIGITS:
-            raise self._error(f"time runs back or too far, from {self._at} to {frame.at} ns")
         if not frame.body.isascii():
             self._check_utf8(frame.body)
-        self._at = frame.at
-        self._put(b"%d %s %s" % (frame.at, frame.connection.encode(), frame.body))
+        self._put_at(frame.at, frame.connection, frame.body)
+        self.frames += 1
+
+    def mark(self, at: Nanoseconds, gap: Gap) -> None:
+        """Append the mark of a gap, for which the header's version must be MARKED_VERSION."""
+        if self._header.version != MARKED_VERSION:
+            raise self._error(f"marks need format version {MARKED_VERSION}")
+        self._put_at(at, GAP_MARK, msgspec.json.encode(gap))
+
+    def flush(self) -> None:
+        """Hand all that was written to the system, so that the temporary file holds it even when this process dies."""
+        try:
+            if isinstance(self._text, zstandard.ZstdCompressionWriter):
+                self._text.flush(zstandard.FLUSH_BLOCK)
+            self._file.flush()
+        except OSError as error:
+            raise self._error(f"cannot be written: {error.strerror or error}") from error
+
+    def _put_at(self, at: Nanoseconds, connection: str, body: bytes) -> None:
+        if at < self._at or len(str(at)) > _MAX_TIME_DIGITS:
+            raise self._error(f"time runs back or too far, from {self._at} to {at} ns")
+        self._at = at
+        self._put(b"%d %s %s" % (at, connection.encode(), body))
 
     def _check_utf8(self, body: bytes) -> None:
         try:
@@ -364,7 +372,7 @@ class Writer:
                 self._text.close()
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._partial.replace(self._path)
+            self.partial.replace(self._path)
         except OSError as error:
             raise self._error(f"cannot be written: {error.strerror or error}") from error
 

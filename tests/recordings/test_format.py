@@ -194,10 +194,10 @@ def test_a_recording_without_frames_is_refused(path: Path, header: Header) -> No
 
 
 def test_another_version_is_named(path: Path, header: Header) -> None:
-    _rewrite(path, _sealed([msgspec.json.encode(header).replace(b'"version":1', b'"version":2'), b"0 market {}"]))
+    _rewrite(path, _sealed([msgspec.json.encode(header).replace(b'"version":1', b'"version":3'), b"0 market {}"]))
     error = _refused(path)
     assert error.line == 1
-    assert "version 2" in error.problem
+    assert "version 3" in error.problem
 
 
 @pytest.mark.parametrize("first", [b"", b"{}", b"hello", b"[1]", b'{"format":"x","version":1}', b"\xff"])
