@@ -12,11 +12,12 @@ import struct
 import threading
 import time
 from collections import deque
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from harness.replay.protocol.rules import SPOT
 from harness.replay.protocol.session import END, Session
-from harness.units import NS_PER_MS, NS_PER_S
+from harness.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _RECEIVE_BYTES: Final = 64 * 1024
 _SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
+#: When a ping is due is this shell's to say.
+_RULES: Final = replace(SPOT, ping_seconds=0.0)
 
 
 class PeerLost(Exception):
@@ -41,7 +44,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket, *, stall_seconds: float, on_change: Callable[[Connection], None]) -> None:
         self._socket = sock
-        self._session = Session()
+        self._session = Session(_RULES, now_ns=time.monotonic_ns())
         self._on_change = on_change
         self._stall_seconds = stall_seconds
         self._thinking = threading.Lock()
@@ -83,7 +86,7 @@ class Connection:
         now = time.monotonic_ns()
         if now - self._pinged_ns >= every_seconds * NS_PER_S:
             self._pinged_ns = now
-            self._say(lambda session: session.ping(str(time.time_ns() // NS_PER_MS).encode()))
+            self._say(lambda session: session.tick(now))
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake; `wait_gone` tells when the client has answered."""
@@ -110,12 +113,15 @@ class Connection:
         reason = "went away"
         try:
             while data := self._socket.recv(_RECEIVE_BYTES):
-                self._say(partial(Session.receive, data=data))
-            self._say(Session.receive_end, otherwise="went away")
+                self._receive(data)
+            self._say(lambda session: session.receive_end(time.monotonic_ns()), otherwise="went away")
         except OSError as error:
             reason = f"went away: {error.strerror or error}"
         self._lose(self._session.closing_words or reason)
         self._gone.set()
+
+    def _receive(self, data: bytes) -> None:
+        self._say(lambda session: session.receive(data, time.monotonic_ns()))
 
     def _say(self, turn: Callable[[Session], list[bytes]], otherwise: str = "was closed") -> None:
         """Let the session take one turn, and send what it says; `otherwise` is why it ended if the client is silent."""

@@ -23,7 +23,7 @@ class Client:
     """The library's client without I/O, joined to a session by lists of bytes."""
 
     def __init__(self, path: str) -> None:
-        self.session = Session()
+        self.session = Session(now_ns=0, wall_ms=lambda: 1790134675605)
         self.protocol = ClientProtocol(parse_uri(f"ws://localhost{path}"))
         self.protocol.send_request(self.protocol.connect())
         self.received: list[object] = []
@@ -33,7 +33,7 @@ class Client:
 
     def exchange(self) -> None:
         while said := b"".join(self.protocol.data_to_send()):
-            self.hear(self.session.receive(said))
+            self.hear(self.session.receive(said, 0))
 
     def hear(self, answers: list[bytes]) -> None:
         for answer in answers:
@@ -61,7 +61,7 @@ def test_the_url_subscribes_and_the_envelope_follows_the_path() -> None:
 
 
 def test_nothing_is_wanted_before_the_handshake() -> None:
-    session = Session()
+    session = Session(now_ns=0)
     assert session.selection.empty
     assert not session.open
     assert not session.over
@@ -98,8 +98,8 @@ def test_an_unknown_path_is_refused_with_its_text() -> None:
 
 
 def test_a_plain_http_request_is_told_to_upgrade() -> None:
-    session = Session()
-    answer = b"".join(session.receive(b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n"))
+    session = Session(now_ns=0)
+    answer = b"".join(session.receive(b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 0))
     assert answer.startswith(b"HTTP/1.1 426 ")
     assert session.over
 
@@ -115,11 +115,11 @@ def test_a_ping_is_answered_with_its_payload() -> None:
 
 def test_a_ping_of_ours_reaches_the_client_and_its_pong_changes_nothing() -> None:
     client = Client("/ws/a@trade")
-    client.hear(client.session.ping(b"123"))
+    client.hear(client.session.tick(20_000_000_000))
     client.exchange()
     ping = client.received[-1]
     assert isinstance(ping, Frame)
-    assert (ping.opcode, bytes(ping.data)) == (Opcode.PING, b"123")
+    assert (ping.opcode, bytes(ping.data)) == (Opcode.PING, b"1790134675605")
     assert client.session.open
 
 
@@ -132,7 +132,7 @@ def test_our_close_ends_the_session_once_it_is_answered() -> None:
     assert client.ended
     assert client.session.closing_words.startswith("closed with 1000")
     assert client.session.close(1000) == []
-    assert client.session.ping(b"1") == []
+    assert client.session.tick(20_000_000_000) == []
 
 
 def test_the_client_s_close_is_answered() -> None:
@@ -200,7 +200,7 @@ def test_a_request_in_fragments_is_put_together() -> None:
 @given(st.integers(1, 60))
 def test_it_does_not_matter_how_the_bytes_are_cut(size: int) -> None:
     protocol = ClientProtocol(parse_uri("ws://localhost/stream"))
-    session = Session()
+    session = Session(now_ns=0)
     protocol.send_request(protocol.connect())
     feed(session, protocol.data_to_send(), size)
     protocol.state = protocol.state.__class__.OPEN
@@ -211,17 +211,17 @@ def test_it_does_not_matter_how_the_bytes_are_cut(size: int) -> None:
 
 def feed(session: Session, said: list[bytes], size: int) -> bytes:
     data = b"".join(said)
-    return b"".join(b"".join(session.receive(data[at : at + size])) for at in range(0, len(data), size))
+    return b"".join(b"".join(session.receive(data[at : at + size], 0)) for at in range(0, len(data), size))
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
 def test_any_bytes_before_the_handshake_leave_it_answerable(data: list[bytes]) -> None:
-    session = Session()
+    session = Session(now_ns=0)
     for part in data:
-        session.receive(part)
-    session.receive_end()
-    assert session.receive(b"more") == []
-    assert session.receive_end() == []
+        session.receive(part, 0)
+    session.receive_end(0)
+    assert session.receive(b"more", 0) == []
+    assert session.receive_end(0) == []
     assert session.selection.empty
 
 
@@ -229,7 +229,7 @@ def test_any_bytes_before_the_handshake_leave_it_answerable(data: list[bytes]) -
 def test_any_bytes_after_the_handshake_leave_it_answerable(data: list[bytes]) -> None:
     session = Client("/ws/a@trade").session
     for part in data:
-        session.receive(part)
-    session.receive_end()
+        session.receive(part, 0)
+    session.receive_end(0)
     assert session.over
     assert session.close(1000) == []

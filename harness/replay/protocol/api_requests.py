@@ -27,7 +27,7 @@ class ApiRequests:
         """What the connection wants now."""
         return Selection(wrapping=Wrapping.API, account=self._subscribed)
 
-    def answer(self, text: str) -> str:
+    def answer(self, text: str, now_ns: int = 0) -> str:  # noqa: ARG002 - the shape of all requests
         """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
         try:
             request = json.loads(text)

@@ -35,7 +35,7 @@ class MarketRequests:
         wrapping = Wrapping.COMBINED if self._combined else Wrapping.RAW
         return Selection(wrapping=wrapping, streams=frozenset(self._streams))
 
-    def answer(self, text: str) -> str:
+    def answer(self, text: str, now_ns: int = 0) -> str:  # noqa: ARG002 - the shape of all requests
         """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
         identity: object = None
         try:
