@@ -1,0 +1,49 @@
+"""Recordings whose books can be checked: the shipped one, and those beside the checkout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.recordings.catalogue import find
+from harness.recordings.format import load
+from harness.recordings.importers import import_raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.recordings.format import Recording
+
+SHIPPED = "spot-20-symbols"
+RECORDED = (
+    "spot-10-symbols-2021-04",
+    "spot-btc-eth-dot-kline-2021-04",
+    "spot-with-snapshots",
+    "usdm-5-symbols-2021-04",
+)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Recording:
+    return load(find(SHIPPED))
+
+
+@pytest.fixture(scope="session")
+def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recording]:
+    """A recording by name: the shipped one, or a real one, which is skipped where it is not."""
+    loaded: dict[str, Recording] = {}
+
+    def by_name(name: str) -> Recording:
+        if name == SHIPPED:
+            found: Recording = request.getfixturevalue("shipped")
+            return found
+        if name not in loaded:
+            folder: Path = request.getfixturevalue("shared_recordings")
+            target = tmp_path_factory.mktemp("recorded") / f"{name}.jsonl"
+            import_raw(folder / "cryptofeed" / f"{name}.raw", target)
+            loaded[name] = load(target)
+        return loaded[name]
+
+    return by_name
