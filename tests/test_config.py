@@ -25,6 +25,19 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: Literal["ratio", "level"] = "ratio"
 
 
+class Circle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="form", tag="circle"):
+    radius: int
+
+
+class Square(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="form", tag="square"):
+    side: int
+    inside: Profile | None = None
+
+
+class Drawing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    figures: tuple[Circle | Square, ...] = ()
+
+
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     stacks: list[str] = []
@@ -89,6 +102,25 @@ def test_an_unknown_key_is_named_with_its_place_and_the_keys_there_are(
 def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(text: str, key: str, problem: str) -> None:
     error = error_of(text)
     assert (error.key, error.problem) == (key, problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "problem"),
+    [
+        ('[[figures]]\nform = "circle"\nradius = 1\n[[figures]]\nform = "star"', "figures[1].form",
+         "unknown form 'star'; known: circle, square"),
+        ('[[figures]]\nform = "circle"\nside = 1\nradius = 1', "figures[0]", "unknown key 'side'; allowed: radius"),
+        ('[[figures]]\nform = "square"\nradius = 1\nside = 1', "figures[0]",
+         "unknown key 'radius'; allowed: side, inside"),
+        ('[[figures]]\nform = "square"\nside = 1\ninside = { block = 1, blocks = 1 }', "figures[0].inside",
+         "unknown key 'block'; allowed: blocks, seconds"),
+        ("[[figures]]\nradius = 1", "figures[0]", "Object missing required field `form`"),
+    ],
+)  # fmt: skip
+def test_what_a_table_says_it_is_decides_what_is_allowed_in_it(text: str, key: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_toml(text, Drawing, source="made.toml")
+    assert (caught.value.key, caught.value.problem) == (key, problem)
 
 
 @pytest.mark.parametrize("text", ["name", "name = ", "[a\n", 'name = "n"\nname = "m"', "name = 'a\n'", "\x00"])
