@@ -79,7 +79,7 @@ class Description:
 
 def describe(recording: Recording) -> Description:
     """The figures of a recording. Frames that cannot be read are counted, never an error."""
-    found = seen(recording.frames)
+    found = seen(recording)
     market = [one for one in found if one.frame.connection == MARKET]
     served = [one for one in found if one.kind != "rest"]
     span_ns = served[-1].frame.at - served[0].frame.at if served else 0

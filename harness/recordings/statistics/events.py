@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from harness.recordings.numbers import Place, place_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from harness.recordings.format import Frame
+    from harness.recordings.format import Frame, Recording
 
 _EVENT_TIME: Final = re.compile(rb'"E":(\d{10,17})(?=[,}])')
 #: Of a time in milliseconds; with more it is in microseconds (timeUnit=MICROSECOND).
@@ -37,11 +38,14 @@ class Seen(NamedTuple):
     """Its event time E; None for one that bears none, as spot's bookTicker."""
 
 
-def seen(frames: Iterable[Frame], first_line: int = 2) -> list[Seen]:
-    """Each frame with what it is about. The header is line 1; marks are no frames and are not counted."""
+def seen(recording: Recording) -> list[Seen]:
+    """Each frame with what it is about."""
+    marks = [mark.frames_before for mark in recording.gaps]
     found = []
-    for line, frame in enumerate(frames, first_line):
+    for number, frame in enumerate(recording.frames):
         place = place_of(frame.connection, frame.body)
+        # The header is line 1, and a mark has a line of its own before the frame that it stands before.
+        line = number + 2 + bisect_right(marks, number)
         found.append(Seen(line, frame, place, _kind(frame, place), _event_ms(frame)))
     return found
 
