@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from harness.recordings import catalogue, generate, importers, statistics
+from harness.cli.recording_tables import compared, show
+from harness.recordings import calibration, catalogue, generate, importers, statistics
 from harness.recordings.format import load
 from harness.recordings.format import verify as verify_file
 from harness.units import NS_PER_MS, NS_PER_S
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.recordings.format import Frame, Summary
-    from harness.recordings.statistics import Description
 
 app = typer.Typer(no_args_is_help=True, help="Look at, check, import and generate recordings.")
 
 _FILE = Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.", metavar="FILE")]
-#: More symbols would make the table longer than a screen.
-_SYMBOLS_SHOWN = 20
 _PROGRESS_EVERY = 500
 
 
@@ -36,8 +33,9 @@ _PROGRESS_EVERY = 500
 def info(
     file: _FILE,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, for a machine.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Against what was measured on real traffic.")] = False,
 ) -> None:
-    """What a recording holds: kinds, sizes, rates, peaks, levels, gaps."""
+    """What a recording holds: kinds, sizes, rates, bursts, symbols, depth, trades, tickers."""
     path = catalogue.find(file)
     if json:
         print(msgspec.json.encode(statistics.describe(load(path))).decode())
@@ -45,7 +43,9 @@ def info(
     console = Console()
     with console.status(f"reading {path.name}"):
         description = statistics.describe(load(path))
-    _show(console, path, description)
+    show(console, path, description)
+    if compare:
+        console.print(compared(calibration.check(description)))
 
 
 @app.command(epilog="Example: tickproof recording verify my.jsonl.zst")
@@ -119,46 +119,3 @@ def _show_verified(console: Console, found: Summary) -> None:
         f"[bold]{escape(found.name)}[/] is whole: {found.frames:,} frames ({parts}) in {found.span_ns / NS_PER_S:.1f} s"
     )
     console.print(f"SHA-256 {found.sha256}", highlight=False)
-
-
-def _show(console: Console, path: Path, found: Description) -> None:
-    console.print(f"[bold]{escape(found.name)}[/]: {escape(found.title)} ({found.market}, {found.source})")
-    console.print(f"{escape(str(path))}, SHA-256 {found.sha256}", highlight=False, soft_wrap=True)
-    console.print(
-        f"{found.frames:,} frames in {found.span_ns / NS_PER_S:.1f} s, {found.messages_per_second:.1f} messages/s;"
-        f" at most {found.peak_in_1_s:,} in 1 s, {found.peak_in_100_ms:,} in 100 ms"
-    )
-    if found.depth_events:
-        console.print(
-            f"depth events: {found.depth_events:,}, levels median {found.depth_levels_median:.0f},"
-            f" p95 {found.depth_levels_p95:.0f}; gaps in sequence: {found.sequence_gaps}"
-        )
-    console.print(_kinds_table(found))
-    console.print(_symbols_table(found))
-
-
-def _kinds_table(found: Description) -> Table:
-    table = Table("kind", title="Kinds of frames")
-    for heading in ("frames", "share", "bytes min", "median", "p95", "max"):
-        table.add_column(heading, justify="right")
-    for kind in found.kinds:
-        table.add_row(
-            escape(kind.kind),
-            f"{kind.count:,}",
-            f"{kind.share:.1%}",
-            f"{kind.bytes_min:,}",
-            f"{kind.bytes_median:,.0f}",
-            f"{kind.bytes_p95:,.0f}",
-            f"{kind.bytes_max:,}",
-        )
-    return table
-
-
-def _symbols_table(found: Description) -> Table:
-    rates = list(found.messages_per_second_by_symbol.items())
-    left = len(rates) - _SYMBOLS_SHOWN
-    table = Table("symbol", title="Market frames by symbol", caption=f"and {left} more" if left > 0 else None)
-    table.add_column("messages/s", justify="right")
-    for symbol, rate in rates[:_SYMBOLS_SHOWN]:
-        table.add_row(escape(symbol) or "(none)", f"{rate:.2f}")
-    return table

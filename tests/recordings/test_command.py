@@ -62,6 +62,15 @@ def test_info_gives_json_for_machines(profile: Path, tmp_path: Path) -> None:
     assert told["kinds"][0]["kind"] == "bookTicker"
 
 
+def test_info_tells_all_that_was_measured_and_compares(profile: Path, tmp_path: Path) -> None:
+    target = tmp_path / "made.jsonl"
+    _said("generate", "--profile", profile, target)
+    said = _said("info", target, "--compare")
+    for part in ("below 1 ms", "Fano", "on event time E", "E spacing", "same side", "bid price changes", "deletions"):
+        assert part in said
+    assert "sequence gaps" in said.split("Against measured traffic")[1]
+
+
 def test_import_tells_what_came_over(tmp_path: Path) -> None:
     source = tmp_path / "some.raw"
     source.write_text(RAW, encoding="utf-8")
