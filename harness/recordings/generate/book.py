@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from harness.recordings.generate.ids import UpdateIds
 
 BID: Literal[1] = 1
 ASK: Literal[-1] = -1
@@ -15,6 +18,14 @@ class Level(NamedTuple):
 
     tick: int
     lots: int
+
+
+class Touch(NamedTuple):
+    """The best of both sides, and the update id that made it so."""
+
+    update_id: int
+    bid: Level
+    ask: Level
 
 
 class Side:
@@ -44,9 +55,10 @@ class Side:
         """What stands at a tick; 0 for nothing."""
         return self._lots.get(self.sign * tick, 0)
 
-    def put(self, tick: int, lots: int) -> None:
-        """Set a level, or with 0 lots take it away."""
+    def put(self, tick: int, lots: int) -> bool:
+        """Set a level, or with 0 lots take it away; whether the best of this side is another one now."""
         key = self.sign * tick
+        at_touch = not self._keys or key >= self._keys[-1]
         if lots <= 0:
             if self._lots.pop(key, None) is not None:
                 del self._keys[bisect_left(self._keys, key)]
@@ -55,6 +67,7 @@ class Side:
                 self._keys.insert(bisect_left(self._keys, key), key)
             self._lots[key] = lots
         self._changed.add(key)
+        return at_touch
 
     @property
     def changes(self) -> int:
@@ -67,22 +80,31 @@ class Side:
         self._changed.clear()
         return changed
 
-    def levels(self) -> list[Level]:
-        """All levels, the best first."""
-        return [Level(self.sign * key, self._lots[key]) for key in reversed(self._keys)]
+    def levels(self, most: int) -> list[Level]:
+        """The best levels, the very best first."""
+        return [Level(self.sign * key, self._lots[key]) for key in self._keys[: -most - 1 : -1]]
 
 
 class Book:
-    """Both sides and the update id, which every change of a level moves on by one."""
+    """Both sides and the update id, which every change of a level moves on."""
 
-    def __init__(self, update_id: int) -> None:
+    def __init__(self, ids: UpdateIds) -> None:
         self.bids = Side(BID)
         self.asks = Side(ASK)
-        self.update_id = update_id
+        self._ids = ids
+        self.update_id = ids.change()
+        self.first_change: int | None = None
+        """The id of the first change since the last depth event."""
+        self._touches: list[Touch] = []
 
     def side(self, sign: Sign) -> Side:
         """The bids or the asks."""
         return self.bids if sign == BID else self.asks
+
+    @property
+    def touch(self) -> Touch:
+        """The best of both sides as they stand."""
+        return Touch(self.update_id, self.bids.best, self.asks.best)
 
     @property
     def spread(self) -> int:
@@ -95,9 +117,25 @@ class Book:
         return self.bids.changes + self.asks.changes
 
     def put(self, sign: Sign, tick: int, lots: int) -> None:
-        """Set or take away a level; one that would cross the other side is not placed."""
+        """Set or take away a level; nothing happens to one that would cross the other side, or stands there already."""
+        side = self.side(sign)
         other = self.asks if sign == BID else self.bids
         if tick <= 0 or (lots > 0 and len(other) and sign * tick >= sign * other.best.tick):
             return
-        self.update_id += 1
-        self.side(sign).put(tick, lots)
+        if max(lots, 0) == side.lots(tick):
+            return
+        self.update_id = self._ids.change()
+        if self.first_change is None:
+            self.first_change = self.update_id
+        if side.put(tick, lots) and len(side) and len(other):
+            self._touches.append(self.touch)
+
+    def take_changes(self) -> tuple[list[Level], list[Level]]:
+        """Changed bids and asks since the last call, the nearest to the touch first."""
+        self.first_change = None
+        return self.bids.take_changes(), self.asks.take_changes()
+
+    def take_touches(self) -> list[Touch]:
+        """Each state of the touch since the last call; the exchange tells of every one."""
+        touches, self._touches = self._touches, []
+        return touches

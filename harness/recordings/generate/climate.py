@@ -17,6 +17,10 @@ _MOODS: Final = ((70, 800), (30, 1_500), (6, 4_000))
 #: Of ten moves, how many lead where from each mood.
 _NEXT_MOOD: Final = ((1, 1, 1, 1, 1, 1, 1, 2, 2, 2), (0, 0, 0, 0, 0, 0, 2, 2, 0, 0), (0, 0, 0, 1, 1, 1, 1, 1, 1, 0))
 
+_RUSHING: Final = 2
+#: Beside those with which a rush begins, one in ten seconds.
+_SHOCKS_PER_MILLE: Final = 10
+
 
 class Climate:
     """The market as a whole: one common movement a step, and how busy all symbols are."""
@@ -28,6 +32,8 @@ class Climate:
         self._drift = Drift(dice)
         self.common = 0.0
         """The market's movement in this step, in standard deviations."""
+        self.shock = False
+        """Whether this step brings news that set off most symbols at once."""
 
     @property
     def activity(self) -> int:
@@ -37,9 +43,12 @@ class Climate:
     def step(self) -> None:
         """Another 100 ms."""
         self._steps_left -= 1
+        rushes = False
         if self._steps_left <= 0:
             self._mood = _NEXT_MOOD[self._mood][self._dice.below(10)]
+            rushes = self._mood == _RUSHING
             self._steps_left = 1 + self._dice.spread(_MOODS[self._mood][0], 0.8)
+        self.shock = rushes or self._dice.chance(_SHOCKS_PER_MILLE)
         self.common = self._drift.step() * (0.8 + self.activity / 5_000)
 
 

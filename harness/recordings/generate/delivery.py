@@ -18,7 +18,7 @@ _DELAY_US: Final = 2_500
 _LONGEST_STALL_US: Final = 250_000
 
 
-def delivered(sent: Iterable[tuple[int, str, bytes]], dice: Dice) -> Iterator[Frame]:
+def delivered(sent: Iterable[tuple[int, str, bytes]], dice: Dice, stalls_per_mille: int) -> Iterator[Frame]:
     """Frames with receive times, from (microseconds since the start, connection, body) in order of sending.
 
     Now and then the line holds frames back for some milliseconds and then lets them out back to back, as TCP does: in
@@ -30,7 +30,7 @@ def delivered(sent: Iterable[tuple[int, str, bytes]], dice: Dice) -> Iterator[Fr
         at_us = sent_us + _DELAY_US
         if at_us < open_us:
             at_us = open_us
-        elif dice.chance(220):
+        elif dice.chance(stalls_per_mille):
             open_us = at_us + min(_LONGEST_STALL_US, dice.spread(7_000, 1.1))
-        last_ns = max(at_us * NS_PER_US, last_ns + 15_000) + dice.below(50_000)
+        last_ns = max(at_us * NS_PER_US, last_ns + 5_000) + dice.below(30_000)
         yield Frame(Nanoseconds(last_ns), connection, body)

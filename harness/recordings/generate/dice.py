@@ -30,6 +30,29 @@ def exponential(x: float) -> float:
     return value * (1 << power) if power >= 0 else value / (1 << -power)
 
 
+def logarithm(x: float) -> float:
+    """The natural logarithm of a number above 0, with the same bits everywhere; absolute error below 1e-13."""
+    power = 0
+    while x > 1.5:
+        x /= 2
+        power += 1
+    while x < 0.75:
+        x *= 2
+        power -= 1
+    # ln x = 2 artanh((x - 1) / (x + 1)); the argument is at most 0.2, so thirteen terms are enough.
+    argument = (x - 1) / (x + 1)
+    square = argument * argument
+    value = 0.0
+    for odd in range(25, 0, -2):
+        value = value * square + 1 / odd
+    return power * _LN2 + 2 * argument * value
+
+
+def power_of(base: float, exponent: float) -> float:
+    """`base` to the power of `exponent`, with the same bits everywhere; `base` is above 0."""
+    return exponential(exponent * logarithm(base))
+
+
 class Dice:
     """A seeded stream of draws."""
 
@@ -53,3 +76,7 @@ class Dice:
     def spread(self, median: float, deviation: float) -> int:
         """A log-normal draw, rounded down: `median` times e to the power of `deviation` standard normals."""
         return int(median * exponential(deviation * self.normal()))
+
+    def log_normal(self, mean: float, deviation: float) -> int:
+        """A log-normal draw, rounded down, by the mean and the deviation of its logarithm."""
+        return int(exponential(mean + deviation * self.normal()))

@@ -9,9 +9,10 @@ from harness.recordings.generate.book import ASK, BID, Book, Sign
 if TYPE_CHECKING:
     from harness.recordings.generate.dice import Dice
 
-#: Levels a side is kept between.
+#: A side never has fewer levels.
 _FEWEST: Final = 40
-_MOST: Final = 1100
+#: An order that trades gets no further: so long were the longest rows of one moment's trades.
+_MOST_FILLS: Final = 28
 
 
 class Fill(NamedTuple):
@@ -24,22 +25,27 @@ class Fill(NamedTuple):
 class Quoter:
     """All makers of one symbol."""
 
-    def __init__(self, book: Book, dice: Dice, *, touch_lots: int, gap_ticks: int, spread_ticks: int) -> None:
+    def __init__(
+        self, book: Book, dice: Dice, *, touch_lots: int, gap_ticks: int, spread_ticks: int, levels: int
+    ) -> None:
+        """`levels`: how many a side has at the start; a tenth more at most."""
         self._book = book
         self._dice = dice
         self._touch_lots = touch_lots
         self._gap_ticks = gap_ticks
         self._spread_ticks = spread_ticks
+        self._levels = levels
+        self._most = levels + levels // 10
 
-    def open(self, tick: int, levels: int) -> None:
+    def open(self, tick: int) -> None:
         """Fill an empty book around a tick; nobody is told of these changes."""
         for sign in (BID, ASK):
             near = tick if sign == BID else tick + 1
-            for _ in range(levels):
+            for _ in range(self._levels):
                 self._book.put(sign, near, self._size())
                 near -= sign * (1 + self._dice.below(2 * self._gap_ticks - 1))
-        self._book.bids.take_changes()
-        self._book.asks.take_changes()
+        self._book.take_changes()
+        self._book.take_touches()
 
     def quote(self, fair: int) -> None:
         """One change near the touch: follow the fair value, or else improve, step back, or change a quantity."""
@@ -53,16 +59,17 @@ class Quoter:
 
     def deepen(self, changes: int) -> None:
         """Change levels behind the touch until that many changed since the last depth event."""
+        reach = max(8, changes // 3)
         for _ in range(4 * changes):
             if self._book.changes >= changes:
                 return
-            self._touch_deep(BID if self._dice.chance(500) else ASK)
+            self._touch_deep(BID if self._dice.chance(500) else ASK, reach)
 
     def take(self, sign: Sign, lots: int) -> list[Fill]:
-        """Trade against one side, the best first; leaves at least a few levels standing."""
+        """Trade against one side, the best first, over 28 levels at most; leaves at least a few levels standing."""
         side = self._book.side(sign)
         fills: list[Fill] = []
-        while lots > 0 and len(side) > _FEWEST // 2:
+        while lots > 0 and len(side) > _FEWEST // 2 and len(fills) < _MOST_FILLS:
             best = side.best
             done = min(lots, best.lots)
             self._book.put(sign, best.tick, best.lots - done)
@@ -71,18 +78,16 @@ class Quoter:
         return fills
 
     def _follow(self, passed: Sign, fair: int) -> None:
-        """Take away what the fair value has passed on one side, quote anew behind it, and come after it."""
+        """Take away the best of the side that the fair value has passed: one level, and more when it runs away.
+
+        Quotes come after it one by one, as those of many makers do.
+        """
         side = self._book.side(passed)
-        for _ in range(6):
+        behind = passed * (side.best.tick - fair)
+        for _ in range(1 if behind <= 3 * self._gap_ticks else 4):
             if passed * side.best.tick < passed * fair or len(side) < _FEWEST // 2:
                 break
             self._book.put(passed, side.best.tick, 0)
-        # Both sides quote within the spread of the new value; the book refuses what would cross.
-        near = fair + 1 if passed == ASK else fair
-        self._book.put(passed, near - passed * self._dice.below(self._spread_ticks), self._size())
-        touch = self._book.side(passed).best.tick
-        other: Sign = BID if passed == ASK else ASK
-        self._book.put(other, touch - other * (1 + self._dice.below(self._spread_ticks)), self._size())
 
     def _fidget(self, fair: int) -> None:
         sign: Sign = BID if self._dice.chance(520) else ASK
@@ -97,7 +102,7 @@ class Quoter:
             self._book.put(sign, best.tick - sign * (1 + self._dice.below(self._spread_ticks)), best.lots)
             self._book.put(sign, best.tick, 0)
         else:
-            self._touch_deep(sign)
+            self._touch_deep(sign, 8)
 
     def _improve(self, sign: Sign, tick: int, fair: int) -> None:
         """A better price, up to the fair value."""
@@ -108,17 +113,20 @@ class Quoter:
         else:
             self._book.put(sign, tick, self._size())
 
-    def _touch_deep(self, sign: Sign) -> None:
-        """Take away, place or change a level behind the touch: 22, 28 and 50 of 100, unless too many or too few."""
+    def _touch_deep(self, sign: Sign, reach: int) -> None:
+        """Take away, place or change a level behind the touch: 22, 28 and 50 of 100, unless too many or too few.
+
+        Half of the levels that are taken away or changed are within `reach` places of the touch.
+        """
         side = self._book.side(sign)
         what = self._dice.below(100)
-        if len(side) > _MOST:
+        if len(side) > self._most:
             self._book.put(sign, side.at(len(side) - 1).tick, 0)
         elif len(side) < _FEWEST or what < 28:
             away = 1 + self._dice.spread(4 * self._gap_ticks, 1.2)
             self._book.put(sign, side.best.tick - sign * away, self._size())
         else:
-            depth = 1 + min(self._dice.spread(8, 1.3), len(side) - 2)
+            depth = 1 + min(self._dice.spread(reach, 1.3), len(side) - 2)
             self._book.put(sign, side.at(depth).tick, 0 if what < 50 else self._size())
 
     def _size(self) -> int:
