@@ -75,13 +75,14 @@ class StampedConnection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         """Done when the peer took the handshake; ConnectionError when it did not."""
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """Done when the connection has ended and all its frames were handed on."""
         self.last_read: Nanoseconds = owner.clock.now()
         """When anything last came."""
         self._owner = owner
         self._protocol = protocol
         self._on_frame: Callable[[bytes], object] | None = on_frame
         self._loop = loop
-        self._ended: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
         self._held: deque[tuple[Nanoseconds, bytes]] = deque()
@@ -96,6 +97,22 @@ class StampedConnection(asyncio.Protocol):
     def engine(self) -> object:
         """The library's protocol."""
         return self._protocol
+
+    @property
+    def closed_in_order(self) -> bool:
+        """Whether the peer has said that it closes (1000, 1001)."""
+        closed = self._protocol.close_rcvd
+        return closed is not None and closed.code in _ORDERLY
+
+    @property
+    def why(self) -> str:
+        """Why the connection ended, once it has."""
+        if self._told:
+            return self._told
+        try:
+            return str(self._protocol.close_exc)
+        except (AssertionError, WebSocketException):
+            return str(self._protocol.handshake_exc or "no answer to the handshake")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's: send the handshake."""
@@ -126,14 +143,14 @@ class StampedConnection(asyncio.Protocol):
                 self._protocol.receive_eof()
         self._told = self._told or (str(exc) if exc else "")
         if not self.opened.done():
-            self.opened.set_exception(ConnectionError(f"the peer refused the WebSocket: {self._why()}"))
+            self.opened.set_exception(ConnectionError(f"the peer refused the WebSocket: {self.why}"))
             self.opened.exception()
         self._is_lost = True
         self._end()
 
     def watch(self, silent_s: float) -> None:
         """Break the connection off when nothing comes for so long; 0 for never."""
-        if not silent_s or self._ended.done():
+        if not silent_s or self.ended.done():
             return
         quiet_ns = self._owner.clock.now() - self.last_read
         if not self._paused and quiet_ns > silent_s * 1e9:
@@ -149,8 +166,8 @@ class StampedConnection(asyncio.Protocol):
 
     async def send(self, data: bytes) -> None:
         """Send one text frame; raises ConnectionError when the connection has ended."""
-        if self._protocol.state is not State.OPEN or self._ended.done():
-            raise ConnectionError(f"the WebSocket has ended: {self._why()}")
+        if self._protocol.state is not State.OPEN or self.ended.done():
+            raise ConnectionError(f"the WebSocket has ended: {self.why}")
         self._protocol.send_text(data)
         self._flush()
 
@@ -175,19 +192,18 @@ class StampedConnection(asyncio.Protocol):
 
     async def wait_closed(self) -> None:
         """Until the peer closes in order; raises ConnectionError for any other end, or what the callback raised."""
-        await asyncio.shield(self._ended)
+        await asyncio.shield(self.ended)
         if self._fault:
             raise self._fault
-        closed = self._protocol.close_rcvd
-        if closed is None or closed.code not in _ORDERLY:
-            raise ConnectionError(f"the WebSocket broke off: {self._why()}")
+        if not self.closed_in_order:
+            raise ConnectionError(f"the WebSocket broke off: {self.why}")
 
     async def close(self) -> None:
         """End from our side; nothing is pushed any more."""
         self._on_frame = None
         self._held.clear()
         self._end()
-        if self._ended.done():
+        if self.ended.done():
             return
         self.resume()  # the peer's answer stands behind what was not read
         if self._protocol.state is State.OPEN:
@@ -195,10 +211,10 @@ class StampedConnection(asyncio.Protocol):
             self._flush()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await asyncio.shield(self._ended)
+                await asyncio.shield(self.ended)
         except TimeoutError:
             self.abort("the peer did not close")
-            await asyncio.shield(self._ended)
+            await asyncio.shield(self.ended)
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
@@ -248,13 +264,5 @@ class StampedConnection(asyncio.Protocol):
 
     def _end(self) -> None:
         """The connection has ended once its socket is gone and nothing is held."""
-        if self._is_lost and not self._held and not self._ended.done():
-            self._ended.set_result(None)
-
-    def _why(self) -> str:
-        if self._told:
-            return self._told
-        try:
-            return str(self._protocol.close_exc)
-        except (AssertionError, WebSocketException):
-            return str(self._protocol.handshake_exc or "no answer to the handshake")
+        if self._is_lost and not self._held and not self.ended.done():
+            self.ended.set_result(None)

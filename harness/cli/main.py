@@ -25,9 +25,12 @@ app = typer.Typer(
 app.command()(bench.bench)
 app.command()(report.report)
 app.command()(gate.gate)
-app.command()(record.record)
+app.command(epilog=record.EPILOG)(record.record)
 app.command()(doctor.doctor)
 app.add_typer(replay.app, name="replay")
+recording.app.command(epilog="Example: tickproof recording salvage .btc.jsonl.zst.1a2b3c4d.partial btc.jsonl.zst")(
+    record.salvage
+)
 app.add_typer(recording.app, name="recording")
 app.add_typer(bot.app, name="bot")
 app.add_typer(claims.app, name="claims")

@@ -280,12 +280,15 @@ class Writer:
         """The temporary file."""
         self.frames = 0
         """Frames written so far."""
+        self.text_bytes = 0
+        """Of the uncompressed text so far."""
         self._path = path
         self._header = header
         self._keep = keep
         self._digest = hashlib.sha256()
         self._line = 1
-        self._at = Nanoseconds(0)
+        self.at = Nanoseconds(0)
+        """Of the last line."""
         self._file: BinaryIO
         self._text: BinaryIO | zstandard.ZstdCompressionWriter
 
@@ -342,10 +345,16 @@ class Writer:
         except OSError as error:
             raise self._error(f"cannot be written: {error.strerror or error}") from error
 
+    def abandon(self) -> None:
+        """Close the temporary file without a seal and delete it, whatever `keep` says."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self.partial.unlink(missing_ok=True)
+
     def _put_at(self, at: Nanoseconds, connection: str, body: bytes) -> None:
-        if at < self._at or len(str(at)) > _MAX_TIME_DIGITS:
-            raise self._error(f"time runs back or too far, from {self._at} to {at} ns")
-        self._at = at
+        if at < self.at or len(str(at)) > _MAX_TIME_DIGITS:
+            raise self._error(f"time runs back or too far, from {self.at} to {at} ns")
+        self.at = at
         self._put(b"%d %s %s" % (at, connection.encode(), body))
 
     def _check_utf8(self, body: bytes) -> None:
@@ -362,6 +371,7 @@ class Writer:
         except OSError as error:
             raise self._error(f"cannot be written: {error.strerror or error}") from error
         self._line += 1
+        self.text_bytes += len(line) + 1
 
     def _finish(self) -> None:
         if self.frames == 0:

@@ -83,9 +83,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     connection: Literal["market", "user"]
     """Whose frames are missing."""
     number: int
-    """Which of the capture's connections it was, from 1; 0 for all of them, when the capture itself was away."""
+    """Which of the capture's connections it was: from 1 for those of the market, 0 for the account's."""
     streams: tuple[str, ...]
-    """What it carries; empty for all that the header names, and for an account."""
+    """What it carries; empty for an account."""
     lost_at_ns: int
     """When it was last heard of, since the recording's start; below 0 when that was in the file before."""
     back_at_ns: int | None

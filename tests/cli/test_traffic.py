@@ -82,7 +82,6 @@ def test_a_host_that_does_not_answer_is_told(tickproof: Tickproof) -> None:
 def test_no_stream_or_a_wrong_market_is_bad_usage(tickproof: Tickproof) -> None:
     assert "--stream" in tickproof("record", "none.jsonl").err
     assert "known: spot, usdm" in tickproof("record", "x.jsonl", "--stream", "a@trade", "--market", "coinm").err
-    assert "--url" in tickproof("record", "x.jsonl", "--stream", "a@trade", "--market", "usdm").err
 
 
 def test_the_bot_trades_by_itself_on_a_replay(tickproof: Tickproof, served: int, servers: Services) -> None:
