@@ -69,6 +69,14 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Client libraries against the replay server, each in an environment of its own; names after -- choose."""
+    session.install(".", *CONSTRAINTS)
+    folder = session.cache_dir / "clients"
+    session.run("python", "tests/clients/run.py", "--folder", str(folder), *session.posargs)
+
+
+@nox.session
 def docker(session: nox.Session) -> None:
     """The smoke profile on servers in containers; wants a Docker engine that answers."""
     install(session, "all,docker")
