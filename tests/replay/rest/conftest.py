@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.recordings.catalogue import find
+from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
 from harness.recordings.importers import import_raw
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from harness.recordings.format import Recording
 
-SHIPPED = "spot-20-symbols"
 RECORDED = (
     "spot-10-symbols-2021-04",
     "spot-btc-eth-dot-kline-2021-04",
@@ -27,7 +26,7 @@ RECORDED = (
 
 @pytest.fixture(scope="session")
 def shipped() -> Recording:
-    return load(find(SHIPPED))
+    return load(find(DEFAULT_RECORDING))
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +35,7 @@ def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     loaded: dict[str, Recording] = {}
 
     def by_name(name: str) -> Recording:
-        if name == SHIPPED:
+        if name == DEFAULT_RECORDING:
             found: Recording = request.getfixturevalue("shipped")
             return found
         if name not in loaded:

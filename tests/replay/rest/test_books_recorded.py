@@ -11,6 +11,7 @@ import pytest
 from harness.exchange.book import LocalBook
 from harness.exchange.book_sync import BookSync
 from harness.exchange.events import DepthUpdate
+from harness.recordings.catalogue import DEFAULT_RECORDING
 from harness.recordings.format import REST, Frame
 from harness.recordings.loop import Loop
 from harness.replay.envelope import payload_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harness.replay.rest.diffs import Snapshot
 
 RECORDINGS = [
-    "spot-20-symbols",
+    DEFAULT_RECORDING,
     *(
         pytest.param(name, marks=pytest.mark.shared)
         for name in (
