@@ -19,7 +19,7 @@ import msgspec
 from harness import spawn
 from harness.replay.drain import Drained, Kind, Order
 from harness.replay.errors import ReplayFailed
-from harness.replay.player import Pace
+from harness.replay.pacing import Pace
 from harness.replay.protocol.selection import Selection, Wrapping
 from harness.replay.serving import serve_once
 from harness.units import NS_PER_S

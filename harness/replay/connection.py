@@ -1,4 +1,4 @@
-"""The thin shell around a session: one socket, and the thread that reads it.
+"""The thin shell around a conversation: one socket, and the thread that reads it.
 
 Data frames are written by the sender's thread, answers and pings by whoever makes them; both go out at frame
 boundaries. While the sender writes, answers wait in an outbox that it empties between two pieces.
@@ -7,27 +7,30 @@ boundaries. While the sender writes, answers wait in an outbox that it empties b
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import struct
+import sys
+import termios
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from harness.replay.protocol.rules import SPOT
-from harness.replay.protocol.session import END, Session
-from harness.units import NS_PER_S
+from harness.replay.protocol.session import END
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.replay.conversation import Conversation
     from harness.replay.protocol.selection import Selection
 
 _RECEIVE_BYTES: Final = 64 * 1024
 _SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
-#: When a ping is due is this shell's to say.
-_RULES: Final = replace(SPOT, ping_seconds=0.0)
+#: For the client's answer to a close frame, and for its end of the connection.
+_CLOSE_SECONDS: Final = 10.0
+#: A trickle is sent in slices of this.
+_SLICE_S: Final = 0.01
 
 
 class PeerLost(Exception):
@@ -40,20 +43,43 @@ class PeerLost(Exception):
 
 
 class Connection:
-    """One client; `selection` may be read from any thread."""
+    """One client; what it wants may be read from any thread.
 
-    def __init__(self, sock: socket.socket, *, stall_seconds: float, on_change: Callable[[Connection], None]) -> None:
+    `on_change` is told whenever that changes, and when it is lost. `settle` is called after each turn and before
+    anything is answered; what it returns is told to everybody by `tell`, after the answer. Where it raises OSError
+    nothing is answered, ever.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        conversation: Conversation,
+        *,
+        number: int,
+        stall_seconds: float,
+        on_change: Callable[[Connection], None],
+        settle: Callable[[], list[bytes]] = list,
+        tell: Callable[[list[bytes]], None] = lambda _: None,
+    ) -> None:
         self._socket = sock
-        self._session = Session(_RULES, now_ns=time.monotonic_ns())
+        self._conversation = conversation
         self._on_change = on_change
+        self._settle = settle
+        self._tell = tell
         self._stall_seconds = stall_seconds
         self._thinking = threading.Lock()
         self._writing = threading.Lock()
         self._outbox: deque[bytes] = deque()
+        self._in_frame = False
+        self._thawed = threading.Event()
+        self._thawed.set()
         self._gone = threading.Event()
+        self._breaks_off = False
         self._reason = ""
-        self._pinged_ns = time.monotonic_ns()
-        self.selection: Selection = self._session.selection
+        self._over_since: float | None = None
+        self.number = number
+        """Counted from 1, by server."""
+        self.selection: Selection = conversation.selection
         self.has_subscribed = False
         _set_up(sock, stall_seconds)
         self._reader = threading.Thread(target=self._read, name="replay-reader", daemon=True)
@@ -63,6 +89,11 @@ class Connection:
         self._reader.start()
 
     @property
+    def path(self) -> str:
+        """What it asked for first."""
+        return self._conversation.path
+
+    @property
     def gone(self) -> str:
         """Why no more data can be sent; empty while it can, or before the handshake is over."""
         return self._reason
@@ -70,7 +101,12 @@ class Connection:
     @property
     def answered(self) -> bool:
         """Whether a close frame came from the client: it has then read all that was sent before ours."""
-        return bool(self._session.closing_words)
+        return bool(self._conversation.closing_words)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was closed and the client has not ended it in time."""
+        return self._over_since is not None and time.monotonic() - self._over_since > _CLOSE_SECONDS
 
     def write(self, frames: memoryview) -> None:
         """Hand whole data frames to the system; raises PeerLost when the client closed or stopped reading."""
@@ -81,16 +117,78 @@ class Connection:
             self._send(frames)
         self._flush()
 
-    def ping_if_due(self, every_seconds: float) -> None:
-        """Send a ping with the time in milliseconds as text, if the last one is long enough ago."""
-        now = time.monotonic_ns()
-        if now - self._pinged_ns >= every_seconds * NS_PER_S:
-            self._pinged_ns = now
-            self._say(lambda session: session.tick(now))
+    def offer(self, data: memoryview, is_boundary: Callable[[int], bool]) -> int:
+        """Hand over as much as the system takes at once, and return its size; raises PeerLost when the client is lost.
+
+        `is_boundary` tells whether a frame ends after so many bytes of the data: nothing else is sent before it does.
+        """
+        if self._reason:
+            raise PeerLost(self._reason)
+        if not self._writing.acquire(blocking=False):
+            return 0
+        try:
+            if not self._in_frame:
+                self._empty_outbox()
+            taken = self._socket.send(data, socket.MSG_DONTWAIT)
+            self._in_frame = not is_boundary(taken)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise PeerLost(self._reason or f"went away: {error.strerror or error}") from error
+        finally:
+            self._writing.release()
+        self._flush()
+        return taken
+
+    def trickle(self, frames: memoryview, bytes_per_second: float) -> None:
+        """As `write`, so slowly; nothing else is sent meanwhile."""
+        size = max(1, round(bytes_per_second * _SLICE_S))
+        with self._writing:
+            self._empty_outbox()
+            for start in range(0, len(frames), size):
+                if self._reason:
+                    raise PeerLost(self._reason, start)
+                self._send(frames[start : start + size])
+                self._gone.wait(_SLICE_S)
+        self._flush()
+
+    def tick(self, now_ns: int) -> None:
+        """Let the clock have its say: pings, and the limits of time."""
+        if self._thawed.is_set():
+            self._say(lambda conversation: conversation.tick(now_ns))
+
+    def push(self, event: bytes) -> None:
+        """Send one bare account event, if the client wants account events."""
+        self._say(lambda conversation: conversation.push(event))
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake; `wait_gone` tells when the client has answered."""
-        self._say(lambda session: session.close(code, reason))
+        self._say(lambda conversation: conversation.close(code, reason))
+
+    def inject(self, data: bytes) -> None:
+        """Send bytes past the protocol, between two frames: for faults on purpose."""
+        with contextlib.suppress(PeerLost):
+            self._outbox.append(data)
+            self._flush()
+
+    def drain(self, seconds: float) -> bool:
+        """Whether the client's system has taken all that was sent, in that time; its program may not have read it."""
+        until = time.monotonic() + seconds
+        while (left := _unsent(self._socket)) and time.monotonic() < until:
+            time.sleep(0.001)
+        return not left
+
+    def freeze(self) -> None:
+        """Read and write nothing more, and leave the connection open: it is half-open for the client."""
+        self._thawed.clear()
+        self._lose("was frozen on purpose")
+
+    def reset(self) -> None:
+        """Break off as a crash would: the client sees a reset, and never what it had not received by now."""
+        self._breaks_off = True
+        self._lose("was reset on purpose")
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)  # wakes the reader, who closes the socket
 
     def wait_gone(self, seconds: float) -> bool:
         """Whether the client ended the connection in that time."""
@@ -104,6 +202,7 @@ class Connection:
     def release(self) -> None:
         """Abort, wait for the reader's thread and give the socket back."""
         self.abort()
+        self._thawed.set()
         if self._reader.is_alive() and self._reader is not threading.current_thread():
             self._reader.join(self._stall_seconds)
         with self._writing:
@@ -113,43 +212,63 @@ class Connection:
         reason = "went away"
         try:
             while data := self._socket.recv(_RECEIVE_BYTES):
+                self._thawed.wait()
                 self._receive(data)
-            self._say(lambda session: session.receive_end(time.monotonic_ns()), otherwise="went away")
+            if not self._breaks_off:
+                self._say(lambda conversation: conversation.receive_end(time.monotonic_ns()), otherwise="went away")
         except OSError as error:
             reason = f"went away: {error.strerror or error}"
-        self._lose(self._session.closing_words or reason)
+        if self._breaks_off:
+            self._break_off()
+        self._lose(self._conversation.closing_words or reason)
         self._gone.set()
 
-    def _receive(self, data: bytes) -> None:
-        self._say(lambda session: session.receive(data, time.monotonic_ns()))
+    def _break_off(self) -> None:
+        with self._writing, contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.close()
 
-    def _say(self, turn: Callable[[Session], list[bytes]], otherwise: str = "was closed") -> None:
-        """Let the session take one turn, and send what it says; `otherwise` is why it ended if the client is silent."""
+    def _receive(self, data: bytes) -> None:
+        self._say(lambda conversation: conversation.receive(data, time.monotonic_ns()))
+
+    def _say(self, turn: Callable[[Conversation], list[bytes]], otherwise: str = "was closed") -> None:
+        """Let the conversation take one turn, and send what it says; `otherwise` is why it ended without a word."""
         with self._thinking:
-            self._outbox.extend(turn(self._session))
-            selection, over = self._session.selection, self._session.over
+            said = turn(self._conversation)
+            try:
+                events = self._settle()
+            except OSError as error:
+                self._lose(f"is not answered: {error}")
+                self.abort()
+                return
+            self._outbox.extend(said)
+            selection, over = self._conversation.selection, self._conversation.over
+        try:
+            self._flush()  # first of all: whoever is told that a connection is over may end it
+        except PeerLost as lost:
+            self._lose(lost.reason)
         if over:
-            self._lose(self._session.closing_words or otherwise)
+            self._over_since = self._over_since or time.monotonic()
+            self._lose(self._conversation.closing_words or otherwise)
         elif selection != self.selection:
             self.selection = selection
             self.has_subscribed = self.has_subscribed or not selection.empty
             self._on_change(self)
-        try:
-            self._flush()
-        except PeerLost as lost:
-            self._lose(lost.reason)
+        if events:
+            self._tell(events)
 
     def _lose(self, reason: str) -> None:
         if not self._reason:
             self._reason = reason
-            self.selection = self._session.selection
+            self.selection = self._conversation.selection
             self._on_change(self)
 
     def _flush(self) -> None:
         # Whoever holds the lock looks again after letting it go, so no answer is left lying.
-        while self._outbox and self._writing.acquire(blocking=False):
+        while self._outbox and not self._in_frame and self._writing.acquire(blocking=False):
             try:
-                self._empty_outbox()
+                if not self._in_frame:
+                    self._empty_outbox()
             finally:
                 self._writing.release()
 
@@ -171,6 +290,14 @@ class Connection:
             raise PeerLost(f"read nothing for {self._stall_seconds:g} s", sent) from None
         except OSError as error:
             raise PeerLost(self._reason or f"went away: {error.strerror or error}", sent) from None
+
+
+def _unsent(sock: socket.socket) -> int:
+    """Bytes that the client's system has not acknowledged (Linux, tcp(7): SIOCOUTQ); 0 where it cannot be told."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def _set_up(sock: socket.socket, stall_seconds: float) -> None:

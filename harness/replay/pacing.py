@@ -5,6 +5,7 @@ All times are `time.monotonic_ns`, which on Linux is one clock for all processes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
 
 #: A sleep may end this late on a busy machine; what is left is spun away.
 SPIN_NS: Final = NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast, and how much. Neither `speed` nor `rate`: a flood, as fast as clients read."""
+
+    speed: float | None = None
+    """Times the recorded pace."""
+    rate: float | None = None
+    """Frames per second, evenly, whatever was recorded."""
+    market_frames: int | None = None
+    """Cut the tape after its n-th market frame; None is all of it."""
+
+    @property
+    def floods(self) -> bool:
+        """Whether there is no schedule."""
+        return self.speed is None and self.rate is None
+
+    def due_ns(self, at_ns: NDArray[np.int64], before: int = 0) -> NDArray[np.int64]:
+        """When each frame is due after the start, in ns; `before` frames came earlier. As recorded for a flood."""
+        if self.rate is not None:
+            return since_start((np.arange(len(at_ns)) + before) * NS_PER_S, self.rate)
+        return since_start(at_ns, self.speed or 1.0)
 
 
 class Attention(Protocol):
@@ -95,9 +119,13 @@ class Lateness(NamedTuple):
 
 
 def lateness_us(log: SendLog) -> Lateness:
-    """Quantiles of sent minus scheduled (linear interpolation), in microseconds; zeros for an empty log."""
-    if not len(log.sent_ns):
+    """Quantiles of sent minus scheduled, in microseconds; zeros for an empty log."""
+    return quantiles_us(log.sent_ns - log.scheduled_ns)
+
+
+def quantiles_us(late_ns: NDArray[np.int64]) -> Lateness:
+    """Median, 99 % and most (linear interpolation) of times in ns, in microseconds; zeros for none."""
+    if not len(late_ns):
         return Lateness(0.0, 0.0, 0.0)
-    late = (log.sent_ns - log.scheduled_ns) / NS_PER_US
-    p50, p99, most = np.quantile(late, (0.5, 0.99, 1.0)).tolist()
+    p50, p99, most = np.quantile(late_ns / NS_PER_US, (0.5, 0.99, 1.0)).tolist()
     return Lateness(round(p50, 3), round(p99, 3), round(most, 3))

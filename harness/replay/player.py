@@ -1,6 +1,8 @@
-"""Plays a tape to connections: one thread, blocking sockets, as fast as TCP takes it or to a schedule.
+"""Plays a tape once, to given connections: one thread, blocking sockets, as fast as TCP takes it or to a schedule.
 
-What a client wants may change while it plays; the rest of the programme is then put together anew.
+What a client wants may change while it plays; the rest of the programme is then put together anew. All connections
+follow the one order of the tape, so one that stops reading holds up the others. What happens on the line happens
+between two frames of that order.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import numpy as np
 
 from harness.replay.connection import PeerLost
 from harness.replay.errors import ReplayFailed
-from harness.replay.pacing import SendLog, since_start, wait_until
+from harness.replay.line import Trickle
+from harness.replay.pacing import SendLog, wait_until
 from harness.replay.programme import Programme, Run, merged, pieces
 from harness.units import Nanoseconds
 
@@ -26,20 +29,12 @@ if TYPE_CHECKING:
     from harness.clock import Clock
     from harness.replay.connection import Connection
     from harness.replay.frames import Strips
+    from harness.replay.line import Line
+    from harness.replay.pacing import Pace
     from harness.replay.protocol.selection import Selection
 
 #: Bytes handed over in one call in a flood: large enough to cost nothing, small enough that a pong waits little.
 PIECE_BYTES: Final = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast, and how much."""
-
-    speed: float | None
-    """Times the recorded pace; None is a flood."""
-    market_frames: int | None = None
-    """Cut the tape after its n-th market frame; None is all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +68,13 @@ class Player:
         *,
         clock: Clock,
         attention: threading.Event,
+        line: Line | None = None,
     ) -> None:
         self._connections = list(connections)
         self._source = strips
-        self._at_ns = strips.tape.cut(pace.market_frames).at_ns
+        self._due = pace.due_ns(strips.tape.cut(pace.market_frames).at_ns)
         self._pace = pace
+        self._line = line
         self._clock = clock
         self._attention = attention
         attention.clear()  # before the selections are read: what changes later sets it again
@@ -87,7 +84,9 @@ class Player:
         self._reached = 0
         self._logs: list[list[SendLog]] = [[] for _ in self._connections]
         self._sent = {False: 0, True: 0}
-        self._started = Nanoseconds(0)
+        self._origin = Nanoseconds(0)
+        """When the tape would have begun if no fault on the line had held it up."""
+        self._trickle = Trickle(0, 0.0)
         self._timed = self._rest()
 
     @property
@@ -97,24 +96,54 @@ class Player:
 
     def play(self) -> Played:
         """Send all; raises ReplayFailed when a client closes or stops reading before the end."""
-        self._started = self._clock.now()
-        while not (self._flood() if self._pace.speed is None else self._paced(self._pace.speed)):
-            self._look_again()
+        started = self._origin = self._clock.now()
+        while not self._play_to_stop() or self._strike():
             self._timed = self._rest()
-        ended = self._clock.now()
         return Played(
             market_frames=self._sent[False],
             user_frames=self._sent[True],
-            started_ns=self._started,
-            ended_ns=ended,
+            started_ns=started,
+            ended_ns=self._clock.now(),
             logs=self._joined_logs(),
         )
 
+    def _play_to_stop(self) -> bool:
+        """Whether all was sent up to the next fault on the line, or the end; False when clients want something else."""
+        if self._flood() if self._pace.floods else self._paced():
+            return True
+        self._look_again()
+        return False
+
+    def _stop(self) -> int:
+        """The position up to which nothing happens but frames."""
+        ahead = [len(self._due), *(self._line.ahead() if self._line else ())]
+        if self._trickle.until > self._reached:
+            ahead.append(self._trickle.until)
+        return min(ahead)
+
+    def _strike(self) -> bool:
+        """Let happen what happens at the place that was reached; whether there is anything left to do."""
+        stop = self._stop()
+        self._reached = max(self._reached, stop)
+        if self._line is None or stop not in self._line.ahead():
+            return stop < len(self._due)
+        before = self._clock.now()
+        struck = self._line.strike(self._connections)
+        self._trickle = struck.trickle
+        if not struck.live:
+            self._origin = Nanoseconds(self._origin + self._clock.now() - before)
+        for owner, connection in enumerate(struck.connections):
+            if connection is not self._connections[owner]:
+                self._connections[owner] = connection
+                self._change(owner, connection.selection, self._passed() if struck.live else stop)
+                self._next[owner] = min(self._next[owner] + struck.skip, len(self._strips[owner]))
+        return True
+
     def _rest(self) -> _Timed:
-        """What is still to be sent; built before the clock starts, and again when a client wants something else."""
-        programme = merged(self._strips, self._next)
-        due = since_start(self._at_ns[programme.position], self._pace.speed or 1.0)
-        return _Timed(programme, due, due.tolist() if self._pace.speed else [])
+        """What is still to be sent up to the next stop; built before the clock starts, and again after each change."""
+        programme = merged(self._strips, self._next, self._stop())
+        due = self._due[programme.position]
+        return _Timed(programme, due, [] if self._pace.floods else due.tolist())
 
     def _flood(self) -> bool:
         """Whether all was sent; False as soon as something wants attention."""
@@ -127,35 +156,39 @@ class Player:
                 first = end
         return True
 
-    def _paced(self, speed: float) -> bool:
+    def _paced(self) -> bool:
         """As `_flood`, with all that is due at a moment, and only that, sent together; lasts as long as the tape."""
         place = 0
         for run in self._timed.programme.runs:
             while place < run.stop:
-                now = wait_until(self._started + self._timed.times[place], self._clock, self._attention)
+                now = wait_until(self._origin + self._timed.times[place], self._clock, self._attention)
                 if self._attention.is_set():
                     return False
-                upto = bisect_right(self._timed.times, now - self._started, place, run.stop)
+                upto = bisect_right(self._timed.times, now - self._origin, place, run.stop)
                 self._write_logged(run, place, upto)
                 place = upto
-        if len(self._at_ns):
-            wait_until(self._started + round(int(self._at_ns[-1]) / speed), self._clock, self._attention)
+        if len(self._due) and self._stop() == len(self._due):
+            wait_until(self._origin + int(self._due[-1]), self._clock, self._attention)
         return not self._attention.is_set()
 
     def _write_logged(self, run: Run, place: int, upto: int) -> None:
         end = run.end - (run.stop - upto)
         if not self._strips[run.owner].account:
-            due = self._timed.due[place:upto] + self._started
+            due = self._timed.due[place:upto] + self._origin
             self._logs[run.owner].append(SendLog(due, np.full(len(due), self._clock.now())))
         self._write(run.owner, end - (upto - place), end)
 
     def _write(self, owner: int, first: int, end: int) -> None:
         strip = self._strips[owner]
         start = int(strip.offsets[first])
+        frames = strip.blob[start : int(strip.offsets[end])]
         try:
-            self._connections[owner].write(strip.blob[start : int(strip.offsets[end])])
+            if self._trickle.until > self._reached:
+                self._connections[owner].trickle(frames, self._trickle.bytes_per_second)
+            else:
+                self._connections[owner].write(frames)
         except PeerLost as lost:
-            whole = int(np.searchsorted(strip.offsets, start + lost.sent, side="right")) - 1
+            whole = strip.whole(start + lost.sent)
             self._sent[strip.account] += whole - first
             raise self._failure(owner, lost.reason) from lost
         self._sent[strip.account] += end - first
@@ -173,22 +206,24 @@ class Player:
             if connection.gone:
                 raise self._failure(owner, connection.gone)
             if selection != self._selections[owner]:
-                self._change(owner, selection)
+                # A stream asked for now begins now, not with what passed while the others were silent.
+                self._change(owner, selection, self._passed())
 
-    def _change(self, owner: int, selection: Selection) -> None:
-        position = self._reached
-        if self._pace.speed is not None:
-            # A stream asked for now begins now, not with what passed while the others were silent.
-            passed = (self._clock.now() - self._started) * self._pace.speed
-            position = int(np.searchsorted(self._at_ns, passed))
+    def _passed(self) -> int:
+        """The position that the clock, or the flood, has reached."""
+        if self._pace.floods:
+            return self._reached
+        return int(np.searchsorted(self._due, self._clock.now() - self._origin))
+
+    def _change(self, owner: int, selection: Selection, position: int) -> None:
         if self._next[owner]:
             position = max(position, int(self._strips[owner].position[self._next[owner] - 1]) + 1)
         self._selections[owner] = selection
         self._strips[owner] = self._source.get(selection, self._pace.market_frames)
-        self._next[owner] = int(np.searchsorted(self._strips[owner].position, position))
+        self._next[owner] = self._strips[owner].before(position)
 
     def _joined_logs(self) -> tuple[SendLog, ...]:
-        if self._pace.speed is None:
+        if self._pace.floods:
             return ()
         return tuple(
             SendLog.joined(logs) for logs, strip in zip(self._logs, self._strips, strict=True) if not strip.account

@@ -11,7 +11,7 @@ import math
 import queue
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -21,10 +21,11 @@ from harness.errors import PortTaken, RecordingError, TickproofError
 from harness.recordings.format import load
 from harness.recordings.loop import looped
 from harness.replay import ceiling, messages
+from harness.replay.conversation import House
 from harness.replay.errors import BadRequest, ReplayFailed
 from harness.replay.frames import Strips
-from harness.replay.pacing import SendLog, lateness_us
-from harness.replay.player import Pace
+from harness.replay.pacing import Pace, SendLog, lateness_us
+from harness.replay.protocol.rules import SPOT
 from harness.replay.server import Server
 from harness.replay.serving import serve_once
 from harness.replay.tape import tape_of
@@ -134,7 +135,10 @@ class Replay:
             self._loaded = None
         tape, passes = _tape(Path(request.recording), request.min_frames)
         server = Server(
-            request.host, request.port, ping_seconds=request.ping_seconds, stall_seconds=request.stall_seconds
+            request.host,
+            request.port,
+            house=House(rules=replace(SPOT, ping_seconds=request.ping_seconds)),
+            stall_seconds=request.stall_seconds,
         )
         self._loaded = _Loaded(server=server, strips=Strips(tape))
         gc.collect()

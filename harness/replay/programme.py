@@ -36,9 +36,14 @@ class Programme:
         return len(self.position)
 
 
-def merged(strips: Sequence[Strip], firsts: Sequence[int]) -> Programme:
-    """All frames from number `firsts[i]` of strip i on; those at one position go to the connections in their order."""
-    parts = [strip.position[first:] for strip, first in zip(strips, firsts, strict=True)]
+def merged(strips: Sequence[Strip], firsts: Sequence[int], stop: int) -> Programme:
+    """All frames from number `firsts[i]` of strip i on, before position `stop` on the tape.
+
+    Those at one position go to the connections in their order.
+    """
+    parts = [
+        strip.position[first : max(first, strip.before(stop))] for strip, first in zip(strips, firsts, strict=True)
+    ]
     owners = np.repeat(np.arange(len(strips)), [len(part) for part in parts])
     position = np.concatenate([*parts, np.empty(0, np.int64)])
     order = np.argsort(position, kind="stable")

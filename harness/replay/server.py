@@ -6,18 +6,19 @@ import contextlib
 import errno
 import ipaddress
 import socket
+import struct
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from harness.errors import ConfigError, PortTaken
 from harness.replay.connection import Connection
+from harness.replay.conversation import Conversation, House
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Binance spot pings every 20 s; USD-M every 3 min.
-PING_SECONDS: Final = 20.0
 #: A client that reads nothing for so long has stopped.
 STALL_SECONDS: Final = 30.0
 _BACKLOG: Final = 64
@@ -45,19 +46,27 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        ping_seconds: float = PING_SECONDS,
+        house: House | None = None,
         stall_seconds: float = STALL_SECONDS,
         on_change: Callable[[Connection], None] | None = None,
     ) -> None:
-        self._ping_seconds = ping_seconds
+        self._house = house or House()
+        self._desk = self._house.desk
         self._stall_seconds = stall_seconds
+        self._count = 0
+        self._refusals: deque[int | None] = deque()
         self._told = on_change
         self._changed = threading.Condition()
         self._connections: list[Connection] = []
+        self._frozen: list[Connection] = []
         self._closed = threading.Event()
+        rules = self._house.rules
+        self._tick_seconds = min(1.0, rules.ping_seconds / 4, rules.pong_seconds / 4, rules.lifetime_seconds / 4)
         self.attention = threading.Event()
         """Set whenever a client changes what it wants, or is lost."""
         self.lost = ""
+        self.broken = ""
+        """Why orders can no longer be written; nothing is answered then."""
         self.host = loopback(host)
         self._listener = _listen(self.host, port)
         self.port: int = self._listener.getsockname()[1]
@@ -96,6 +105,16 @@ class Server:
         with self._changed:
             self._changed.notify_all()
 
+    def refuse(self, times: int, status: int | None) -> None:
+        """Refuse so many connections that come next, with an HTTP status or, for None, with a reset."""
+        self._refusals.extend([status] * times)
+
+    def forget(self, connection: Connection) -> None:
+        """Keep a connection that is half-open on purpose, and count it no more among the clients."""
+        with self._changed, contextlib.suppress(ValueError):
+            self._connections.remove(connection)
+            self._frozen.append(connection)
+
     def abort(self) -> None:
         """End all connections now; whoever writes to one finds it lost."""
         for connection in self.connections:
@@ -115,7 +134,7 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(); close() alone would not
         self._listener.close()
         self.wake()
-        self.drop(*self.connections)
+        self.drop(*self.connections, *self._frozen)
 
     def _accept(self) -> None:
         while not self._closed.is_set():
@@ -126,9 +145,11 @@ class Server:
                     return
                 continue
             try:
-                connection = Connection(sock, stall_seconds=self._stall_seconds, on_change=self._on_change)
+                connection = self._greet(sock)
             except OSError:  # gone before it was greeted
                 sock.close()
+                continue
+            if connection is None:
                 continue
             with self._changed:  # before it is read: what it asks for is looked up in the list
                 self._connections.append(connection)
@@ -136,13 +157,49 @@ class Server:
             if self._closed.is_set():
                 self.drop(connection)
 
-    def _keep_alive(self) -> None:
-        while not self._closed.wait(min(1.0, self._ping_seconds / 4)):
+    def _greet(self, sock: socket.socket) -> Connection | None:
+        refused = bool(self._refusals)
+        status = self._refusals.popleft() if refused else None
+        if refused and status is None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+            return None
+        self._count += 1
+        return Connection(
+            sock,
+            Conversation(self._house, now_ns=time.monotonic_ns(), refusal=status),
+            number=self._count,
+            stall_seconds=self._stall_seconds,
+            on_change=self._on_change,
+            settle=self._settle,
+            tell=self._tell,
+        )
+
+    def _settle(self) -> list[bytes]:
+        if self._desk is None:
+            return []
+        if self.broken:
+            raise OSError(self.broken)
+        try:
+            return self._desk.settle()
+        except OSError as error:
+            self.broken = f"{error.strerror or error}"
+            self.wake()
+            raise
+
+    def _tell(self, events: list[bytes]) -> None:
+        for event in events:
             for connection in self.connections:
-                if connection.wait_gone(0):
+                connection.push(event)
+
+    def _keep_alive(self) -> None:
+        while not self._closed.wait(self._tick_seconds):
+            now = time.monotonic_ns()
+            for connection in self.connections:
+                if connection.wait_gone(0) or connection.overdue:
                     self.drop(connection)
-                elif not connection.gone:
-                    connection.ping_if_due(self._ping_seconds)
+                else:
+                    connection.tick(now)
 
     def _on_change(self, connection: Connection) -> None:
         if connection.gone and connection.has_subscribed:

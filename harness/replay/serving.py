@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.replay.connection import Connection
     from harness.replay.frames import Strips
-    from harness.replay.player import Pace
+    from harness.replay.pacing import Pace
     from harness.replay.server import Server
 
 #: From the last client's subscription to the first frame: its answer arrives, and the client comes to rest.

@@ -1,4 +1,4 @@
-"""A replay that stays: each client that connects gets the recording from its start, until somebody ends it."""
+"""A replay that stays: server, stage and side door put together, for any client, until somebody ends it."""
 
 from __future__ import annotations
 
@@ -6,57 +6,69 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from harness.clock import MonotonicClock
-from harness.replay.errors import ReplayFailed
-from harness.replay.player import Pace, Player
-from harness.replay.server import PING_SECONDS, STALL_SECONDS, Server
+from harness.replay.control import Control
+from harness.replay.conversation import House
+from harness.replay.protocol.rules import SPOT
+from harness.replay.rest.http import HttpAnswer, HttpRequest, refused
+from harness.replay.server import STALL_SECONDS, Server
+from harness.replay.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from harness.replay.connection import Connection
-    from harness.replay.frames import Strips
+    from harness.replay.conversation import Desk
+    from harness.replay.line import Line
+    from harness.replay.pacing import Pace
+    from harness.replay.protocol.rules import Rules
+    from harness.replay.reel import Reel
 
-#: For the client's answer to our close frame.
-_CLOSE_SECONDS = 10.0
+    Answering = Callable[[HttpRequest, int], HttpAnswer | None]
 
 
 class Standing:
     """Serves from the moment it is made until `close`; a context manager.
 
-    `notice` is told in words, from several threads, what clients do. Raises PortTaken, and ConfigError for a host that
-    is not loopback.
+    `notice` is told in words, from several threads, what clients do. `doors` answer HTTP, one after another, what the
+    side door does not. Raises PortTaken, and ConfigError for a host that is not loopback.
     """
 
     def __init__(
         self,
-        strips: Strips,
+        reel: Reel,
         pace: Pace,
         *,
         host: str,
         port: int,
         notice: Callable[[str], None],
-        ping_seconds: float = PING_SECONDS,
+        hold: bool = False,
+        line: Line | None = None,
+        desk: Desk | None = None,
+        doors: Callable[[Stage], list[Answering]] = lambda _: [],
+        rules: Rules = SPOT,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
-        self._strips = strips
-        self._pace = pace
-        self._notice = notice
-        self._playing: dict[Connection, threading.Event] = {}
-        self._lock = threading.Lock()
-        self._server = Server(
-            host, port, ping_seconds=ping_seconds, stall_seconds=stall_seconds, on_change=self._on_change
+        self.stage = Stage(
+            reel, pace, clock=MonotonicClock(), notice=notice, hold=hold, stall_seconds=stall_seconds, line=line
         )
+        answering: list[Answering] = [Control(self.stage).answer, *doors(self.stage)]
+        house = House(rules=rules, desk=desk, answer=lambda request, now_ns: _first(answering, request, now_ns))
+        self.server = Server(host, port, house=house, stall_seconds=stall_seconds, on_change=self.stage.on_change)
+        if line is not None:
+            line.attach(self.server)
+        self._thread = threading.Thread(target=self.stage.run, name="replay-stage", daemon=True)
+        self._thread.start()
 
     @property
     def url(self) -> str:
         """Of the root; streams and the account hang below it."""
-        host = f"[{self._server.host}]" if ":" in self._server.host else self._server.host
-        return f"ws://{host}:{self._server.port}"
+        return f"ws://{_authority(self.server.host, self.server.port)}"
 
     def close(self) -> None:
         """Cut all clients off and stop listening."""
-        self._server.close()
+        self.stage.close()
+        self._thread.join()
+        self.server.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,30 +78,14 @@ class Standing:
     ) -> None:
         self.close()
 
-    def _on_change(self, connection: Connection) -> None:
-        with self._lock:
-            attention = self._playing.get(connection)
-            starts = attention is None and not connection.selection.empty and not connection.gone
-            if starts:
-                attention = self._playing[connection] = threading.Event()
-        if attention is None:
-            return
-        attention.set()
-        if starts:
-            threading.Thread(target=self._play, args=(connection, attention), name="replay-player", daemon=True).start()
 
-    def _play(self, connection: Connection, attention: threading.Event) -> None:
-        what = "account events" if connection.selection.account else f"{len(connection.selection.streams)} streams"
-        self._notice(f"a client subscribed to {what}")
-        try:
-            player = Player([connection], self._strips, self._pace, clock=MonotonicClock(), attention=attention)
-            played = player.play()
-            connection.close(1000)
-            connection.wait_gone(_CLOSE_SECONDS)
-            self._notice(f"a client got all of it: {played.market_frames + played.user_frames:,} frames")
-        except ReplayFailed as failed:
-            self._notice(str(failed))
-        finally:
-            self._server.drop(connection)
-            with self._lock:
-                del self._playing[connection]
+def _first(answering: list[Answering], request: HttpRequest, now_ns: int) -> HttpAnswer:
+    for answer in answering:
+        found = answer(request, now_ns)
+        if found is not None:
+            return found
+    return refused(404, -1000, "Not found.")
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

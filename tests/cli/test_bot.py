@@ -16,8 +16,8 @@ import pytest
 from harness.bot.storage.database import create_schema, drop_schema
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
-from harness.replay.frames import Strips
-from harness.replay.player import Pace
+from harness.replay.pacing import Pace
+from harness.replay.reel import Reel
 from harness.replay.standing import Standing
 from harness.replay.tape import tape_of
 
@@ -35,7 +35,7 @@ SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"
 def market() -> Iterator[str]:
     """The shipped recording at ten times its pace, for whoever connects."""
     tape = tape_of(load(find(DEFAULT_RECORDING)).frames)
-    with Standing(Strips(tape), Pace(speed=10.0), host="127.0.0.1", port=0, notice=lambda _: None) as standing:
+    with Standing(Reel(tape), Pace(speed=10.0), host="127.0.0.1", port=0, notice=lambda _: None) as standing:
         yield standing.url
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness.recordings.format import Frame, Header, Writer
+from harness.replay.conversation import House
 from harness.replay.frames import Strips
-from harness.replay.player import Pace, Played
+from harness.replay.pacing import Pace
+from harness.replay.protocol.rules import SPOT
 from harness.replay.server import Server
 from harness.replay.serving import serve_once
 from harness.replay.tape import Tape, tape_of
@@ -22,9 +25,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from harness.replay.player import Played
+
 # Other work shares the machine: how long an example takes says nothing.
 settings.register_profile("replay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("replay")
+
+#: Tests ask more in a second than the exchange allows.
+GENEROUS = replace(SPOT, messages_per_second=100_000)
 
 STREAMS = ("btcusdt@trade", "ethusdt@bookTicker", "bnbusdt@depth@100ms")
 
@@ -62,7 +70,7 @@ def make_tape() -> Callable[..., Tape]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(stall_seconds=5.0)
+    made = Server(house=House(rules=GENEROUS), stall_seconds=5.0)
     yield made
     made.close()
 

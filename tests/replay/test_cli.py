@@ -35,6 +35,7 @@ def test_a_recording_is_served_until_ctrl_c(make_recording: Callable[..., Path])
         assert market[0] == "market:"
         account = output.readline()
         assert "/ws-api/v3" in account
+        assert output.readline().split()[0] == "state:"
         assert "Ctrl-C" in output.readline()
         for _ in range(2):
             with connect(market[1], proxy=None, max_size=None) as client:

@@ -10,7 +10,7 @@ from harness.replay.programme import merged, pieces
 
 def strip(positions: list[int]) -> Strip:
     blob, offsets = wire([b"x" * (place % 200) for place in positions])
-    return Strip(position=np.asarray(positions, np.int64), offsets=offsets, blob=blob, account=False)
+    return Strip(position=np.asarray(positions, np.int64), offsets=offsets, blob=blob, account=False, tape_frames=51)
 
 
 POSITIONS = st.lists(st.integers(0, 50), unique=True).map(sorted)
@@ -19,7 +19,8 @@ POSITIONS = st.lists(st.integers(0, 50), unique=True).map(sorted)
 @given(st.lists(POSITIONS, max_size=4), st.data())
 def test_all_frames_come_once_in_the_order_of_the_tape(lists: list[list[int]], data: st.DataObject) -> None:
     firsts = [data.draw(st.integers(0, len(positions))) for positions in lists]
-    programme = merged([strip(positions) for positions in lists], firsts)
+    stop = data.draw(st.integers(0, 51))
+    programme = merged([strip(positions) for positions in lists], firsts, stop)
     played = [
         (lists[run.owner][number], run.owner, number) for run in programme.runs for number in range(run.first, run.end)
     ]
@@ -27,7 +28,7 @@ def test_all_frames_come_once_in_the_order_of_the_tape(lists: list[list[int]], d
         (place, owner, number)
         for owner, positions in enumerate(lists)
         for number, place in enumerate(positions)
-        if number >= firsts[owner]
+        if number >= firsts[owner] and place < stop
     )
     assert programme.position.tolist() == [place for place, _, _ in played]
     stops = np.cumsum([run.end - run.first for run in programme.runs]).tolist()
@@ -35,13 +36,13 @@ def test_all_frames_come_once_in_the_order_of_the_tape(lists: list[list[int]], d
 
 
 def test_consecutive_frames_of_a_connection_are_one_run() -> None:
-    programme = merged([strip([0, 1, 2, 5, 6]), strip([3, 4])], [0, 0])
+    programme = merged([strip([0, 1, 2, 5, 6]), strip([3, 4])], [0, 0], 7)
     assert [(run.owner, run.first, run.end) for run in programme.runs] == [(0, 0, 3), (1, 0, 2), (0, 3, 5)]
 
 
 def test_no_strip_is_no_programme() -> None:
-    assert len(merged([], [])) == 0
-    assert merged([strip([])], [0]).runs == ()
+    assert len(merged([], [], 0)) == 0
+    assert merged([strip([])], [0], 5).runs == ()
 
 
 @given(POSITIONS, st.integers(1, 500), st.data())

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,9 @@ import websockets
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.sync.client import connect
 
+from harness.replay.conversation import House
 from harness.replay.errors import ReplayFailed
+from harness.replay.protocol.rules import SPOT
 from harness.replay.tape import tape_of
 
 if TYPE_CHECKING:
@@ -288,7 +291,7 @@ def test_answers_travel_between_the_frames(server: Server, make_tape: Callable[.
 
 
 def test_the_server_pings_with_the_time_in_milliseconds(make_server: Callable[..., Server]) -> None:
-    server = make_server(ping_seconds=0.05)
+    server = make_server(house=House(rules=replace(SPOT, ping_seconds=0.05)))
     before = time.time_ns() // 1_000_000
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
         client.sendall(handshake("/ws/a@trade"))

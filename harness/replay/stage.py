@@ -1,0 +1,345 @@
+"""A replay that goes on: one timeline for whoever connects, played by one thread that never waits for a client.
+
+It begins with the first client that subscribes, or when it is told to. A client that comes later joins where the
+timeline is; one that reads slowly lags on its own. In a flood there is no timeline: each client gets the recording from
+its start, as fast as it reads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from harness.replay.audience import Audience
+from harness.replay.connection import PeerLost
+from harness.replay.line import Trickle
+from harness.replay.pacing import wait_until
+from harness.replay.timeline import Timeline
+from harness.units import NS_PER_S, Nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.clock import Clock
+    from harness.replay.audience import Listing
+    from harness.replay.connection import Connection
+    from harness.replay.line import Line
+    from harness.replay.pacing import Lateness, Pace
+    from harness.replay.reel import Reel
+    from harness.replay.tape import Tape
+
+#: A client that takes nothing is offered the rest so often.
+_AGAIN_NS: Final = 1_000_000
+#: Nobody listens: the timeline is looked at so often.
+_ALONE_S: Final = 0.02
+
+#: In a trickle, clients get some bytes so often.
+_SLICE_S: Final = 0.01
+
+State = Literal["waiting", "held", "playing", "paused", "ended"]
+"""Waiting for a first client; for a first start; playing; paused; at the end, until clients have read all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStatus:
+    """Where the replay is."""
+
+    state: State
+    turn: int
+    """How many times the recording was played before."""
+    place: int
+    """Frames of this turn that are due, account frames among them."""
+    frames: int
+    """Frames of a turn."""
+    market_frame: int
+    """The number of the last market frame that is due, from 1."""
+    seconds: float
+    """Of the recording, up to the last frame that is due."""
+    connections: int
+    lagging: int
+    """Clients that do not take what is due."""
+    sent_market_frames: int
+    sent_user_frames: int
+    lateness_us: Lateness
+
+
+class Stage:
+    """Connections and commands come from any thread; `run` is the thread that sends."""
+
+    def __init__(
+        self,
+        reel: Reel,
+        pace: Pace,
+        *,
+        clock: Clock,
+        notice: Callable[[str], None],
+        hold: bool = False,
+        stall_seconds: float = 30.0,
+        line: Line | None = None,
+    ) -> None:
+        self._reel = reel
+        self._clock = clock
+        self._notice = notice
+        self._line = line
+        self._rest: State = "held" if hold else "waiting"
+        self._state: State = self._rest
+        self._closing = False
+        self._attention = threading.Event()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._changed: deque[Connection] = deque()
+        self._timeline = Timeline(pace)
+        self._audience = Audience(clock, stall_seconds=stall_seconds, lost=self._on_lost)
+        self._until: int | None = None
+        self._missing = 0
+        self._silent_until = Nanoseconds(0)
+        self._trickle = Trickle(0, 0.0)
+        self._turn = 0
+        self._strips = reel.first
+        self._timeline.load(reel.first.tape, before=0)
+
+    # From any thread.
+
+    def on_change(self, connection: Connection) -> None:
+        """A connection wants something else, or is lost."""
+        if not connection.gone and not connection.selection.empty:
+            self._strips.get(connection.selection)  # built here, so that the sending thread need not
+        self._changed.append(connection)
+        self._attention.set()
+
+    def start(self, *, until_frame: int | None = None) -> None:
+        """Play, or play on; to pause again once market frame `until_frame` of this turn is due."""
+        self._command(lambda: self._start(until_frame))
+
+    def pause(self) -> None:
+        """Let time stand."""
+        self._command(self._pause)
+
+    def seek(self, *, frame: int | None = None, seconds: float | None = None) -> None:
+        """Go on with market frame `frame` (from 1), or at so many seconds, of the recording as it was first played."""
+        self._command(lambda: self._seek(frame, seconds))
+
+    def close(self) -> None:
+        """End `run`."""
+        self._closing = True
+        self._attention.set()
+
+    def where(self) -> tuple[Tape, int]:
+        """The tape of the turn under way, and the place that is reached on it."""
+        return self._strips.tape, self._timeline.place
+
+    def status(self) -> StageStatus:
+        """Where it is now."""
+        timeline, audience = self._timeline, self._audience
+        return StageStatus(
+            state=self._state,
+            turn=self._turn,
+            place=timeline.place,
+            frames=timeline.end,
+            market_frame=timeline.market_frame,
+            seconds=round(timeline.seconds, 3),
+            connections=len(audience),
+            lagging=audience.lagging,
+            sent_market_frames=audience.sent_market_frames,
+            sent_user_frames=audience.sent_user_frames,
+            lateness_us=audience.lateness(),
+        )
+
+    def listings(self) -> list[Listing]:
+        """What each connection was sent."""
+        return self._audience.listings(self._timeline.place)
+
+    def run(self) -> None:
+        """Play until `close`."""
+        while not self._closing:
+            if self._attention.is_set():
+                self._attend()
+            if self._timeline.runs:
+                self._play()
+            else:
+                self._stand()
+
+    # From here on: the sending thread only.
+
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        self._attention.set()
+
+    def _attend(self) -> None:
+        self._attention.clear()
+        while self._commands:
+            self._commands.popleft()()
+        while self._changed:
+            self._look(self._changed.popleft())
+
+    def _look(self, connection: Connection) -> None:
+        place = 0 if self._timeline.floods else self._timeline.place
+        if not self._audience.look(connection, self._strips, self._turn, place):
+            return
+        selection = connection.selection
+        what = "account events" if selection.account else f"{len(selection.streams)} streams"
+        self._notice(f"a client subscribed to {what}")
+        if self._missing and not selection.account:
+            self._missing -= 1
+        if self._state == "waiting":
+            self._start(None)
+
+    def _start(self, until_frame: int | None) -> None:
+        self._until = None if until_frame is None else self._timeline.place_of_frame(until_frame) + 1
+        self._state = "playing"
+
+    def _pause(self) -> None:
+        if self._state == "playing":
+            self._state = "paused"
+            self._timeline.stop()
+
+    def _seek(self, frame: int | None, seconds: float | None) -> None:
+        if self._turn:
+            self._enter(0)
+        timeline = self._timeline
+        place = timeline.place_of_frame(frame) if frame is not None else timeline.place_at(seconds or 0.0)
+        timeline.seek(place, self._clock.now())
+        self._until = None
+        self._missing = 0
+        if self._line is not None:
+            self._line.rewind(timeline.place)
+        for cursor in self._audience.cursors:
+            cursor.jump(self._strips.get(cursor.selection), 0, timeline.place)
+        if self._state == "ended":
+            self._state = "playing"
+
+    def _enter(self, turn: int) -> None:
+        self._turn = turn
+        self._strips = self._reel.turn(turn)
+        self._timeline.load(self._strips.tape, before=turn * len(self._reel.first.tape))
+
+    def _limit(self) -> int:
+        """Up to where nothing happens but frames."""
+        ahead = [self._timeline.end]
+        if self._until is not None:
+            ahead.append(self._until)
+        if self._trickle.until:
+            ahead.append(self._trickle.until)
+        if self._line is not None and self._turn == 0:
+            ahead += self._line.ahead()
+        return min(ahead)
+
+    def _stand(self) -> None:
+        now = self._clock.now()
+        if self._state == "playing" and not self._missing and now >= self._silent_until:
+            self._timeline.start(now)
+            return
+        self._audience.offer(self._timeline.place, None)
+        if self._audience.lagging:
+            self._attention.wait(_AGAIN_NS / NS_PER_S)
+        else:
+            self._attention.wait(max(0.0, self._silent_until - now) / NS_PER_S or None)
+
+    def _play(self) -> None:
+        timeline = self._timeline
+        limit = self._limit()
+        before = timeline.place
+        now = self._await_due(limit)
+        if self._attention.is_set():
+            return
+        place = timeline.advance(now, limit)
+        due = timeline.due(before) if place > before and not timeline.floods else None
+        moved = self._audience.offer(place, due, self._budget())
+        if place < limit:
+            return
+        if not self._arrive(place) and not moved:
+            self._attention.wait(_AGAIN_NS / NS_PER_S)
+
+    def _await_due(self, limit: int) -> Nanoseconds:
+        """The time, once the next frame is due or a client that lags may have made room."""
+        now = self._clock.now()
+        if self._timeline.floods or self._timeline.place >= limit:
+            return now
+        if self._trickle.until:
+            self._attention.wait(_SLICE_S)
+        elif not len(self._audience):
+            self._attention.wait(_ALONE_S)
+        else:
+            due = self._timeline.due(self._timeline.place)
+            return wait_until(
+                min(due, now + _AGAIN_NS) if self._audience.lagging else due, self._clock, self._attention
+            )
+        return self._clock.now()
+
+    def _budget(self) -> int | None:
+        """Bytes that each client gets in one slice of a trickle; None for no limit."""
+        return max(1, round(self._trickle.bytes_per_second * _SLICE_S)) if self._trickle.until else None
+
+    def _arrive(self, place: int) -> bool:
+        """Let happen what happens at a place, once all clients have what is before it; whether anything did."""
+        if place == self._timeline.end and not self._at_fault(place) and place != self._until:
+            return self._end(place)
+        if not self._audience.done(place):
+            return False
+        if place == self._trickle.until:
+            self._trickle = Trickle(0, 0.0)
+        elif self._at_fault(place):
+            self._strike(place)
+        if place == self._until:
+            self._until = None
+            self._pause()
+        return True
+
+    def _at_fault(self, place: int) -> bool:
+        return self._line is not None and self._turn == 0 and place in self._line.ahead()
+
+    def _strike(self, place: int) -> None:
+        if self._line is None:
+            return
+        effect = self._line.strike([cursor.connection for cursor in self._audience.cursors])
+        for connection in effect.cut:
+            self._audience.drop(connection, "was cut on purpose", place)
+        self._trickle = effect.trickle
+        if effect.skip:
+            self._timeline.seek(effect.skip, self._clock.now())
+            for cursor in self._audience.cursors:
+                cursor.jump(self._strips.get(cursor.selection), self._turn, effect.skip)
+        if effect.cut and not effect.live:
+            self._missing = len(effect.cut)
+            self._timeline.stop()
+        if effect.silence_s:
+            self._silent_until = Nanoseconds(self._clock.now() + round(effect.silence_s * NS_PER_S))
+            self._timeline.stop()
+
+    def _end(self, place: int) -> bool:
+        if self._reel.loops:
+            return self._turn_over(place)
+        self._state = "ended"
+        for cursor in self._audience.cursors:
+            if cursor.done(place):
+                self._notice(f"a client got all of it: {cursor.count:,} frames")
+                cursor.connection.close(1000)
+                self._audience.leave(cursor.connection, place)
+        if len(self._audience):
+            return False
+        self._enter(0)
+        self._timeline.stop()
+        self._state = self._rest
+        if self._line is not None:
+            self._line.rewind(0)
+        return True
+
+    def _turn_over(self, place: int) -> bool:
+        """Go on with the next turn; in a flood once all clients have this one."""
+        if self._timeline.floods and not self._audience.done(place):
+            return False
+        turn = self._turn + 1
+        strips = self._reel.turn(turn)
+        for cursor in self._audience.cursors:
+            try:
+                cursor.follow(strips.get(cursor.selection), turn)
+            except PeerLost as lost:
+                self._audience.drop(cursor.connection, lost.reason, place)
+        self._enter(turn)
+        self._reel.prepare(turn + 1, strips)
+        return True
+
+    def _on_lost(self, connection: Connection, reason: str, frames: int) -> None:
+        which = "account" if connection.selection.account else "market"
+        self._notice(f"the client of a {which} connection {reason}, after {frames:,} frames")
