@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
+from harness.recordings.generate import find_profile, generate
 from harness.recordings.importers import import_raw
 
 if TYPE_CHECKING:
@@ -16,12 +18,8 @@ if TYPE_CHECKING:
 
     from harness.recordings.format import Recording
 
-RECORDED = (
-    "spot-10-symbols-2021-04",
-    "spot-btc-eth-dot-kline-2021-04",
-    "spot-with-snapshots",
-    "usdm-5-symbols-2021-04",
-)
+
+GENERATED = ("usdm-10-symbols",)
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +29,18 @@ def shipped() -> Recording:
 
 @pytest.fixture(scope="session")
 def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recording]:
-    """A recording by name: the shipped one, or a real one, which is skipped where it is not."""
+    """A recording by name: the shipped one, a generated one, or a real one, which is skipped where it is not."""
     loaded: dict[str, Recording] = {}
 
     def by_name(name: str) -> Recording:
         if name == DEFAULT_RECORDING:
             found: Recording = request.getfixturevalue("shipped")
             return found
-        if name not in loaded:
+        if name in GENERATED and name not in loaded:
+            target = tmp_path_factory.mktemp("generated") / f"{name}.jsonl"
+            generate(msgspec.structs.replace(find_profile(name), name="short", duration_ms=21_000), target)
+            loaded[name] = load(target)
+        elif name not in loaded:
             folder: Path = request.getfixturevalue("shared_recordings")
             target = tmp_path_factory.mktemp("recorded") / f"{name}.jsonl"
             import_raw(folder / "cryptofeed" / f"{name}.raw", target)

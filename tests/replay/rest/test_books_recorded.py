@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RECORDINGS = [
     DEFAULT_RECORDING,
+    "usdm-10-symbols",
     *(
         pytest.param(name, marks=pytest.mark.shared)
         for name in (
@@ -170,8 +171,11 @@ def test_a_client_that_comes_late_joins_the_current_book(first_pass: Pass, share
             assert same(sync.book, known), (symbol, held)
 
 
-@pytest.mark.shared
-@pytest.mark.parametrize("first_pass", ["usdm-5-symbols-2021-04"], indirect=True)
+@pytest.mark.parametrize(
+    "first_pass",
+    ["usdm-10-symbols", pytest.param("usdm-5-symbols-2021-04", marks=pytest.mark.shared)],
+    indirect=True,
+)
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
 def test_a_usdm_client_joins_by_the_letter_of_the_rule_also_before_its_first_event(
     first_pass: Pass, share: float
