@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import msgspec
 import typer
@@ -13,8 +14,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness.cli.recording_tables import compared, show
+from harness.errors import ConfigError, UnknownName
 from harness.recordings import calibration, catalogue, generate, importers, statistics
-from harness.recordings.format import load
+from harness.recordings.format import Market, load
 from harness.recordings.format import verify as verify_file
 from harness.units import NS_PER_MS, NS_PER_S
 
@@ -27,9 +29,11 @@ app = typer.Typer(no_args_is_help=True, help="Look at, check, import and generat
 
 _FILE = Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.", metavar="FILE")]
 _PROGRESS_EVERY = 500
+_AUTO = "auto"
+_Name = TypeVar("_Name", bound=str)
 
 
-@app.command(epilog="Example: tickproof recording info spot-20-symbols")
+@app.command(epilog="Example: tickproof recording info spot-30-symbols")
 def info(
     file: _FILE,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, for a machine.")] = False,
@@ -60,16 +64,61 @@ def verify(file: _FILE) -> None:
 
 @app.command("import", epilog="Example: tickproof recording import spot.raw spot.jsonl.zst")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A .raw file of cryptofeed.", metavar="SOURCE")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Files of one market, packed (gz, zst, zip) or not.", metavar="SOURCE...")
+    ],
     target: Annotated[Path, typer.Argument(help="The recording to write, .jsonl or .jsonl.zst.", metavar="TARGET")],
+    form: Annotated[
+        str, typer.Option("--format", help=f"{_AUTO} (by content), {', '.join(importers.FORMATS)}.", metavar="FORMAT")
+    ] = _AUTO,
+    market: Annotated[
+        str | None, typer.Option(help="spot or usdm, where the files do not tell.", metavar="MARKET")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Where the files do not tell.", metavar="SYMBOL")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Only from this UTC time on, as 2026-01-31T12:30.", metavar="TIME")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Only what came before this UTC time.", metavar="TIME")
+    ] = None,
 ) -> None:
-    """Make a recording of another tool's file; exchange filters are not known then, and stated defaults apply."""
-    total = 2 * source.stat().st_size if source.is_file() else None
-    with _progress(f"importing {source.name}", total) as advance:
-        found = importers.import_raw(source, target, advance)
+    """Make one recording of other tools' files; exchange filters are not known then, and stated defaults apply."""
+    wanted = importers.Wanted(
+        market=_one_of("market", market, get_args(Market)) if market else None,
+        symbol=symbol,
+        from_ns=_unix_ns("--from", since),
+        until_ns=_unix_ns("--until", until),
+    )
+    chosen = None if form == _AUTO else _one_of("format", form, importers.FORMATS)
+    total = sum(source.stat().st_size for source in sources if source.is_file())
+    names = sources[0].name + (f" and {len(sources) - 1} more" if len(sources) > 1 else "")
+    with _progress(f"importing {names}", total or None) as advance:
+        found = importers.import_files(sources, target, form=chosen, wanted=wanted, on_progress=advance)
     print(f"{target}: {found.frames:,} frames and {found.rest_bodies:,} REST bodies, market {found.market}")
     if found.held_times:
         print(f"{found.held_times:,} times ran back; each such frame got the time of the one before")
+    if found.gaps:
+        print(f"{found.gaps:,} gaps, in which the recorder was disconnected, are marked")
+    if found.left_out:
+        print(f"{found.left_out:,} lines that are no traffic of the exchange's were left out")
+
+
+def _one_of(kind: str, name: str, known: tuple[_Name, ...]) -> _Name:
+    for each in known:
+        if each == name:
+            return each
+    raise UnknownName(kind, name, known)
+
+
+def _unix_ns(option: str, text: str | None) -> int | None:
+    """The unix time that an option gives; UTC unless it says otherwise."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("the command line", option, f"{text!r} is no time; give it as 2026-01-31T12:30") from None
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * NS_PER_S)
 
 
 @app.command("generate", epilog="Example: tickproof recording generate --seed 7 mine.jsonl.zst")
