@@ -10,32 +10,34 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.replay.protocol.paths import MAX_STREAMS
 from harness.replay.protocol.refusals import NotARequest, Refused
-from harness.replay.protocol.selection import Selection, Wrapping
+from harness.replay.protocol.rules import SPOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from harness.replay.protocol.selection import Selection
+    from harness.replay.protocol.subscriptions import Subscriptions
 
 _METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 #: A UUID in text is 36 characters long, which is the limit.
 _ID_TEXT = re.compile(r"[\w.-]{1,36}", re.ASCII)
+#: Of a stream's name, so that unknown ones, which are kept, stay within bounds: the longest there is has about 140.
+_MAX_NAME: Final = 256
 
 
 class MarketRequests:
-    """The subscriptions of one market connection."""
+    """The requests of one market connection, and what it wants by them."""
 
-    def __init__(self, *, combined: bool, streams: Iterable[str] = ()) -> None:
+    def __init__(self, subscriptions: Subscriptions, *, combined: bool, max_streams: int = SPOT.max_streams) -> None:
+        self._subscriptions = subscriptions
         self._combined = combined
-        self._streams = dict.fromkeys(streams)
+        self._max_streams = max_streams
 
     @property
     def selection(self) -> Selection:
         """What the connection wants now."""
-        wrapping = Wrapping.COMBINED if self._combined else Wrapping.RAW
-        return Selection(wrapping=wrapping, streams=frozenset(self._streams))
+        return self._subscriptions.selection(combined=self._combined)
 
-    def answer(self, text: str, now_ns: int = 0) -> str:  # noqa: ARG002 - the shape of all requests
+    def answer(self, text: str, now_ns: int) -> str:  # noqa: ARG002 - the shape of all requests
         """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
         identity: object = None
         try:
@@ -48,34 +50,39 @@ class MarketRequests:
 
     def _do(self, request: dict[str, Any], size: int) -> object:
         method = request.get("method")
-        if method is None:
-            raise Refused(2, f"Invalid request: missing field `method` at line 1 column {size}")
-        if method == "SUBSCRIBE":
-            return self._subscribe(_names(request))
-        if method == "UNSUBSCRIBE":
-            return self._unsubscribe(_names(request))
-        if method == "LIST_SUBSCRIPTIONS":
-            _no_more_than(request, 0)
-            return list(self._streams)
-        if method == "SET_PROPERTY":
-            return self._set_property(request)
-        if method == "GET_PROPERTY":
-            _check_property(request, 1)
-            return self._combined
+        match method:
+            case None:
+                raise Refused(2, f"Invalid request: missing field `method` at line 1 column {size}")
+            case "SUBSCRIBE":
+                return self._subscribe(_names(request))
+            case "UNSUBSCRIBE":
+                return self._unsubscribe(_names(request))
+            case "LIST_SUBSCRIPTIONS":
+                _no_more_than(request, 0)
+                return self._subscriptions.names
+            case "SET_PROPERTY":
+                return self._set_property(request)
+            case "GET_PROPERTY":
+                _check_property(request, 1)
+                return self._combined
         known = ", ".join(f"`{name}`" for name in _METHODS)
-        raise Refused(2, f"Invalid request: unknown variant {method}, expected one of {known} (at line 1 column 28)")
+        shown = method if isinstance(method, str) else "that is no string"
+        raise Refused(2, f"Invalid request: unknown variant {shown}, expected one of {known} (at line 1 column 28)")
 
     # What these three return is the answer's `result`.
     def _subscribe(self, names: list[str]) -> object:
-        wanted = self._streams | dict.fromkeys(names)
-        if len(wanted) > MAX_STREAMS:
-            raise Refused(2, f"Invalid request: more than {MAX_STREAMS} streams on one connection")
-        self._streams = wanted
+        wanted = dict.fromkeys((*self._subscriptions.names, *names))
+        # How Binance refuses them is not documented; the wording is ours.
+        if len(wanted) > self._max_streams:
+            raise Refused(2, f"Invalid request: more than {self._max_streams} streams on one connection")
+        if any(len(name) > _MAX_NAME for name in names):
+            raise Refused(2, f"Invalid request: a stream name has {_MAX_NAME} characters at most")
+        self._subscriptions.replace(wanted)
         return None
 
     def _unsubscribe(self, names: list[str]) -> object:
-        for name in names:
-            self._streams.pop(name, None)
+        gone = set(names)
+        self._subscriptions.replace(dict.fromkeys(name for name in self._subscriptions.names if name not in gone))
         return None
 
     def _set_property(self, request: dict[str, Any]) -> object:
@@ -130,7 +137,8 @@ def _check_property(request: dict[str, Any], size: int) -> object:
 
 
 def _no_more_than(request: dict[str, Any], size: int) -> None:
-    if len(request.get("params") or ()) > size:
+    params = request.get("params")
+    if params is not None and (not isinstance(params, list) or len(params) > size):
         raise Refused(2, "Invalid request: too many parameters")
 
 

@@ -1,22 +1,27 @@
-"""Where a WebSocket URL leads: market streams, the WebSocket API, or an account's listenKey.
+"""Where a WebSocket URL leads: streams, those of an account among them, or the WebSocket API.
 
-Source: Binance, web-socket-streams.md (`/ws`, `/stream`), web-socket-api.md (`/ws-api/v3`), the USD-M change notice of
-2026 (`/public`, `/market`, `/private` before the old forms).
+Source: Binance, web-socket-streams.md (`/ws`, `/stream`, `timeUnit`), web-socket-api.md (`/ws-api/v3`), and the USD-M
+change notice of 2026 (`/public`, `/market`, `/private`, and `listenKey` with `events` in the query).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import parse_qsl, unquote
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
-#: Streams per connection, spot and USD-M.
-MAX_STREAMS: Final = 1024
+from harness.replay.protocol.routes import Route
+from harness.replay.protocol.rules import SPOT
 
-_ROUTE = re.compile(r"^/(?:public|market|private)(?=/)")
-#: A listenKey is 64 letters and digits; no stream name is that long without "@" or "!".
-_LISTEN_KEY = re.compile(r"[A-Za-z0-9]{40,128}")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_API: Final = ("/ws-api/v3", "/ws-fapi/v1")
+_ROUTE: Final = re.compile(r"/(public|market|private)(?=/)")
+_UNITS: Final = {"MILLISECOND": False, "MICROSECOND": True}
+#: No documented query has more than four; one of several listenKeys has two for each.
+_MAX_FIELDS: Final = 64
 
 
 class BadPath(ValueError):
@@ -30,65 +35,92 @@ class BadPath(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MarketPath:
-    """Market streams; the names in the URL are subscribed at once, in their order."""
+    """Streams; the names in the URL are subscribed at once, in their order.
+
+    An account's events are streams too: `<listenKey>`, or `<listenKey>@<event>` for one type of them. The listenKeys
+    that the query names are told apart, since they may look like anything.
+    """
 
     combined: bool
     streams: tuple[str, ...]
+    route: Route = Route.ALL
+    microseconds: bool = False
+    listen_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ApiPath:
     """The WebSocket API: requests, and account events after `userDataStream.subscribe`."""
 
-
-@dataclass(frozen=True, slots=True)
-class ListenKeyPath:
-    """Account events as they were sent before 2026: unwrapped, from the first moment."""
-
-    listen_key: str
+    microseconds: bool = False
 
 
-Path = MarketPath | ApiPath | ListenKeyPath
+Path = MarketPath | ApiPath
 
 
-def route(target: str) -> Path:
+def route(target: str, max_streams: int = SPOT.max_streams) -> Path:
     """What the target of the opening request asks for; raises BadPath for one that Binance would not serve."""
     path, _, query = target.partition("?")
-    if path == "/ws-api/v3":
-        return ApiPath()
-    path = _ROUTE.sub("", path, count=1).rstrip("/")
-    fields = _query(query)
-    _only_milliseconds(fields)
-    if path == "/stream":
-        return _market(combined=True, names=fields.get("streams", "").split("/"))
-    if path == "/ws" and fields.get("listenKey"):
-        return ListenKeyPath(fields["listenKey"])
-    if path == "/ws":
-        return _market(combined=False, names=fields.get("streams", "").split("/"))
-    if path.startswith("/ws/"):
-        names = [unquote(name) for name in path.removeprefix("/ws/").split("/")]
-        if len(names) == 1 and _LISTEN_KEY.fullmatch(names[0]):
-            return ListenKeyPath(names[0])
-        return _market(combined=False, names=names)
-    raise BadPath(404, "Invalid request path")
+    path = path.rstrip("/")
+    fields = _fields(query)
+    microseconds = _in_microseconds(fields)
+    if path in _API:
+        return ApiPath(microseconds)
+    found = _ROUTE.match(path)
+    way = Route(found[1]) if found else Route.ALL
+    form = path[found.end() :] if found else path
+    combined = form == "/stream"
+    if combined or form == "/ws":
+        names = [name for key, value in fields if key == "streams" for name in value.split("/")]
+    elif form.startswith("/ws/"):
+        names = [_unquoted(name) for name in form.removeprefix("/ws/").split("/")]
+    else:
+        raise BadPath(404, "Invalid request path")
+    listen_keys, of_accounts = _accounts(fields)
+    streams = _streams([*names, *of_accounts], max_streams)
+    return MarketPath(combined, streams, way, microseconds, listen_keys)
 
 
-def _query(query: str) -> dict[str, str]:
+def _fields(query: str) -> list[tuple[str, str]]:
+    # Not urllib's: it takes a plus for a blank, and `btcusdt@kline_1d@+08:00` is a stream.
+    parts = [part.partition("=") for part in query.split("&", _MAX_FIELDS) if part]
+    if len(parts) > _MAX_FIELDS:
+        raise BadPath(400, "Invalid request query")
+    return [(_unquoted(key), _unquoted(value)) for key, _, value in parts]
+
+
+def _unquoted(text: str) -> str:
     try:
-        return dict(parse_qsl(query, max_num_fields=16, errors="strict"))
-    except ValueError as error:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
         raise BadPath(400, "Invalid request query") from error
 
 
-def _only_milliseconds(fields: dict[str, str]) -> None:
-    # Sending milliseconds to a client that asked for microseconds would be wrong without a sign of it.
-    if fields.get("timeUnit", "MILLISECOND").upper() != "MILLISECOND":
-        raise BadPath(400, "timeUnit: a recording is served in MILLISECOND, as it was received")
+def _in_microseconds(fields: Iterable[tuple[str, str]]) -> bool:
+    # Sending milliseconds to a client that asked for another unit would be wrong without a sign of it.
+    unit = dict(fields).get("timeUnit", "MILLISECOND").upper()
+    if unit not in _UNITS:
+        raise BadPath(400, "Invalid timeUnit")
+    return _UNITS[unit]
 
 
-def _market(*, combined: bool, names: list[str]) -> MarketPath:
+def _accounts(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], list[str]]:
+    """The listenKeys, and the streams that they are with the events that follow each of them in the query."""
+    wanted: dict[str, list[str]] = {}
+    last: list[str] = []
+    for key, value in fields:
+        if key == "listenKey" and value:
+            last = wanted.setdefault(value, [])
+        elif key == "events":
+            last += [name for name in value.split("/") if name]
+    streams = [f"{key}@{event}" for key, events in wanted.items() for event in events]
+    streams += [key for key, events in wanted.items() if not events]
+    return tuple(wanted), streams
+
+
+def _streams(names: Sequence[str], max_streams: int) -> tuple[str, ...]:
     # A bare number is a client's counter of its connections (`/ws/0`), not a stream.
     streams = tuple(dict.fromkeys(name for name in names if name and not name.isdecimal()))
-    if len(streams) > MAX_STREAMS:
-        raise BadPath(400, f"more than {MAX_STREAMS} streams on one connection")
-    return MarketPath(combined, streams)
+    if len(streams) > max_streams:
+        raise BadPath(400, f"more than {max_streams} streams on one connection")
+    return streams

@@ -10,20 +10,25 @@ class Wrapping(Enum):
     """How a frame is wrapped on the wire."""
 
     COMBINED = "combined"
-    """`{"stream":"<name>","data":<payload>}`: market data on `/stream`."""
+    """`{"stream":"<name>","data":<payload>}`: on `/stream`; account events bear the listenKey as the name."""
     RAW = "raw"
-    """The payload alone: market data on `/ws`, account events on a listenKey path."""
+    """The payload alone: on `/ws`, account events on a listenKey path among them."""
     API = "api"
     """`{"subscriptionId":0,"event":<payload>}`: account events on the WebSocket API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """A set of market streams, or the account's events; equal selections share their wire bytes."""
+    """A set of market streams, the account's events, or both; equal selections share their wire bytes."""
 
     wrapping: Wrapping
     streams: frozenset[str] = frozenset()
+    """Those of the subscribed ones that the connection's route carries."""
     account: bool = False
+    events: frozenset[str] = frozenset()
+    """The types of account events that are wanted; all when empty."""
+    listen_key: str = ""
+    """What account events bear as their stream in the combined envelope; empty in every other."""
     deflated: bool = False
     """Whether each frame is compressed by itself (permessage-deflate, `server_no_context_takeover`)."""
     microseconds: bool = False
