@@ -302,7 +302,11 @@ class Writer:
         if compressed:
             packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
             self._text = packer.stream_writer(self._file, closefd=False)
-        self._put(msgspec.json.encode(self._header))
+        try:
+            self._put(msgspec.json.encode(self._header))
+        except RecordingError:
+            self.abandon()
+            raise
         return self
 
     def __exit__(
@@ -312,8 +316,7 @@ class Writer:
             if kind is None:
                 self._finish()
         finally:
-            with contextlib.suppress(OSError):  # a full disk was already told of, or nothing is wanted of the file
-                self._file.close()
+            self.leave()  # a full disk was already told of, or nothing is wanted of the file
             if not self._keep:
                 self.partial.unlink(missing_ok=True)
 
@@ -345,10 +348,14 @@ class Writer:
         except OSError as error:
             raise self._error(f"cannot be written: {error.strerror or error}") from error
 
-    def abandon(self) -> None:
-        """Close the temporary file without a seal and delete it, whatever `keep` says."""
+    def leave(self) -> None:
+        """Close the temporary file as it is, without a seal."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+    def abandon(self) -> None:
+        """Close the temporary file without a seal and delete it, whatever `keep` says."""
+        self.leave()
         self.partial.unlink(missing_ok=True)
 
     def _put_at(self, at: Nanoseconds, connection: str, body: bytes) -> None:

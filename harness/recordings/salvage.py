@@ -16,6 +16,7 @@ from harness.recordings.format import DEFAULT_MAX_BYTES, MAX_LINE_BYTES, Reader,
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 #: A KiB of packed bytes is at most 32 MiB of text, so a bomb is stopped by the limit.
@@ -111,17 +112,38 @@ def _lines(source: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _chunks(source: Path) -> Iterator[bytes]:
+    """The text in pieces, up to where the file ends or its zstd data is damaged."""
     with source.open("rb") as file:
-        packed = file.read(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC
+        if file.read(len(_ZSTD_MAGIC)) != _ZSTD_MAGIC:
+            file.seek(0)
+            yield from iter(lambda: file.read(_CHUNK_BYTES), b"")
+            return
         file.seek(0)
-        unpack = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
+        unpack = _unpacker()
         while chunk := file.read(_CHUNK_BYTES):
-            if not packed:
-                yield chunk
-                continue
-            if unpack.eof:
-                return
             try:
                 yield unpack.decompress(chunk)
-            except zstandard.ZstdError:  # all before it is as it was written
+            except zstandard.ZstdError:
+                yield from _up_to_the_damage(file, file.tell() - len(chunk))
                 return
+            if unpack.eof:
+                return
+
+
+def _up_to_the_damage(file: BinaryIO, good: int) -> Iterator[bytes]:
+    """What can be had of the bytes behind the first `good` ones, byte by byte: a failed piece gives nothing at all."""
+    file.seek(0)
+    unpack = _unpacker()
+    while good > 0:
+        chunk = file.read(min(good, _CHUNK_BYTES))
+        unpack.decompress(chunk)
+        good -= len(chunk)
+    while byte := file.read(1):
+        try:
+            yield unpack.decompress(byte)
+        except zstandard.ZstdError:
+            return
+
+
+def _unpacker() -> zstandard.ZstdDecompressionObj:
+    return zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: A file is ended before it holds more than a reader takes, whatever is asked for: a line, marks and the seal fit in.
 MOST_TEXT_BYTES: Final = DEFAULT_MAX_BYTES - 2 * MAX_LINE_BYTES
+#: Around a frame's body, and the seal.
+_AROUND_BYTES: Final = 256
 #: What a crash may cost besides the line that is being written.
 FLUSH_NS: Final = NS_PER_S
 
@@ -137,11 +139,21 @@ class Files:
         if self._writer:
             self._seal()
 
+    def give_up(self) -> None:
+        """Leave the unsealed file as it is: for after an error."""
+        if self._writer:
+            self._writer.leave()
+        if self._hold:
+            self._hold.release()
+            self._hold = None
+
     def _is_full(self, at: int, more: int) -> bool:
         writer = self._writer
         if writer is None or not writer.frames:
             return False
-        return writer.text_bytes + more > min(self._rotation.text_bytes, MOST_TEXT_BYTES) or self._is_old(at)
+        return writer.text_bytes + more + _AROUND_BYTES > min(
+            self._rotation.text_bytes, MOST_TEXT_BYTES
+        ) or self._is_old(at)
 
     def _is_old(self, at: int) -> bool:
         span = self._rotation.span_ns

@@ -90,7 +90,7 @@ class Redactor:
         return self.user(words.encode()).decode()
 
     def _replaced(self, match: re.Match[bytes]) -> bytes:
-        group = 2 if match[2] is None else 3
+        group = 3 if match[2] is None else 2
         value = match[group]
         if not value or value.startswith(_EXCHANGES_OWN):
             return match[0]

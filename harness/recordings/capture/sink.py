@@ -120,6 +120,7 @@ class Sink:
             self._files.close()
         except BaseException as error:  # noqa: BLE001 - told to the thread that reads
             self.failure = error
+            self._files.give_up()
             self._on_change()
 
     def _next(self) -> _Item:

@@ -20,7 +20,7 @@ _EVENT_TIME: Final = re.compile(rb'"E":(\d{13,16})[,}]')
 _HEAD_BYTES: Final = 256
 #: Times of this many digits are microseconds (`timeUnit=MICROSECOND`).
 _MICROSECONDS: Final = 16
-#: A clock that is off by more is told as this much.
+#: What is off by more is no live event, or no clock.
 _MOST_LATE_MS: Final = 600_000
 _STREAM: Final = b'{"stream":"'
 
@@ -31,7 +31,7 @@ class Lateness(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: int
     p99_ms: int
     frames: int
-    """That told an event time."""
+    """That told an event time, within ten minutes of when they came."""
 
 
 class ConnectionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +116,11 @@ class Tally:
             event = int(found[1])
             event_ms = event // 1_000 if len(found[1]) == _MICROSECONDS else event
             late = at_ns // NS_PER_MS - event_ms
-            self._late[max(-_MOST_LATE_MS, min(_MOST_LATE_MS, late))] += 1
+            if abs(late) <= _MOST_LATE_MS:
+                self._late[late] += 1
 
     def lateness(self) -> Lateness | None:
-        """None without any event time."""
+        """None without any event time of about now."""
         total = self._late.total()
         if not total:
             return None
