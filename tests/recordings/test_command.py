@@ -81,6 +81,31 @@ def test_import_tells_what_came_over(tmp_path: Path) -> None:
     assert len(recording.frames) == 2
 
 
+def test_several_files_of_another_tool_become_one_recording(tmp_path: Path) -> None:
+    row = "1,1.5,2,1,1,17040672{:02}000,true\n"
+    for number in (0, 1):
+        (tmp_path / f"S{number}-aggTrades-2024-01-01.csv").write_text(row.format(number) * 2, encoding="utf-8")
+    sources = sorted(tmp_path.iterdir())
+    assert "4 frames and 0 REST bodies, market usdm" in _said("import", *sources, tmp_path / "a.jsonl")
+    said = _said("import", *sources, tmp_path / "b.jsonl", "--format", "binance-csv", "--from", "2024-01-01T00:00:01")
+    assert "2 frames" in said
+    assert load(tmp_path / "b.jsonl").header.streams == ("s0@aggTrade", "s1@aggTrade")
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        (("--format", "csv"), "unknown format 'csv'; known: binance-csv, cryptofeed, hftbacktest, tardis"),
+        (("--market", "coinm"), "unknown market 'coinm'; known: spot, usdm"),
+        (("--from", "noon"), "--from: 'noon' is no time"),
+    ],
+)
+def test_an_option_of_the_import_that_is_none_is_told(tmp_path: Path, option: tuple[str, str], problem: str) -> None:
+    result = _run("import", tmp_path / "a.raw", tmp_path / "a.jsonl", *option)
+    assert isinstance(result.exception, TickproofError)
+    assert problem in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

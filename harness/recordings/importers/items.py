@@ -81,7 +81,7 @@ def note(told: Told, path: Path, line: int, body: bytes) -> Place:
     place = place_of(MARKET, body)
     if place.stream:
         told.streams.setdefault(place.stream)
-    if place.symbol and told.symbol is None:
+    if told.symbol is None and place.symbol and not place.stream.startswith("!"):
         told.symbol = place.symbol
     if told.market is None:
         if _COIN_M.fullmatch(place.symbol):
