@@ -51,7 +51,7 @@ _PATIENCE_S = 60.0
 _FIGURES_EVERY_S = 60.0
 
 
-app.command("cost", epilog="Example: tickproof bot cost spot-20-symbols --symbols --memory 10")(cost_command)
+app.command("cost", epilog="Example: tickproof bot cost spot-30-symbols --symbols --memory 10")(cost_command)
 
 
 @app.callback()

@@ -9,7 +9,7 @@ from harness.errors import RecordingError, UnknownName
 from harness.recordings.format import recording_name
 
 #: What a bench replays unless told otherwise.
-DEFAULT_RECORDING = "spot-20-symbols"
+DEFAULT_RECORDING = "spot-30-symbols"
 
 
 def names() -> tuple[str, ...]:
@@ -21,7 +21,8 @@ def find(name_or_path: str) -> Path:
     """The file of a shipped recording by its name, else the path itself.
 
     Raises UnknownName with the shipped names for what is neither, RecordingError for a file that is missing, a
-    folder, or a `.raw` file, which has to be imported first. The file's content is not looked at.
+    folder, a `.raw` file, which has to be imported first, or the name of a profile that nobody has made a recording of
+    yet. The file's content is not looked at.
     """
     shipped = _shipped()
     if name_or_path in shipped:
@@ -36,6 +37,9 @@ def find(name_or_path: str) -> Path:
         return path
     if path.name.endswith((".jsonl", ".jsonl.zst")) or len(path.parts) > 1:
         raise RecordingError(path, 1, "no such file")
+    if name_or_path in {profile.stem for profile in data_files("recordings", "*.toml")}:
+        made = f"tickproof recording generate --profile {name_or_path} {name_or_path}.jsonl.zst"
+        raise RecordingError(path, 1, f"a profile, not a recording yet; run `{made}` and name that file")
     raise UnknownName("recording", name_or_path, shipped)
 
 

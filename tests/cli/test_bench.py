@@ -87,7 +87,7 @@ def test_the_seed_repeats_the_order(tickproof: Tickproof, tmp_path: Path) -> Non
         (("--stack", "uvloop"), "loop+codec+cache"),
         (("--scenario", "ws"), "unknown scenario 'ws'; known: json, queries, ws-flood, ws-paced"),
         (("--profile", "fast"), "unknown profile 'fast'; known: full, quick, smoke"),
-        (("--recording", "spot"), "spot-20-symbols"),
+        (("--recording", "spot"), "spot-30-symbols"),
         (("--recording", "none.jsonl"), "none.jsonl"),
         (("--services", "podman", *BARE), "unknown services mode 'podman'"),
         (("--blocks", "0"), "greater than or equal to 1"),
@@ -105,7 +105,7 @@ def test_bad_usage_names_what_is_known_and_leaves_nothing(
 
 
 def test_a_cut_recording_is_refused_with_its_line(tickproof: Tickproof, tmp_path: Path) -> None:
-    assert tickproof("recording", "generate", "--profile", "spot-20-symbols", "whole.jsonl").status == 0
+    assert tickproof("recording", "generate", "--profile", "spot-30-symbols", "whole.jsonl").status == 0
     whole = (tmp_path / "whole.jsonl").read_bytes()
     (tmp_path / "cut.jsonl").write_bytes(whole[: len(whole) // 2])
     ended = tickproof("bench", "--recording", "cut.jsonl", *BARE)

@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from harness.recordings import generate
+from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import Frame, Header, Recording, Writer, load
 from harness.recordings.generate import Profile, find_profile
 from harness.units import Nanoseconds
@@ -45,7 +47,20 @@ def _frame(number: int, body: bytes) -> Frame:
 @pytest.fixture(scope="session")
 def short_profile() -> Profile:
     """The shipped profile, but 21 seconds of it."""
-    return msgspec.structs.replace(find_profile("spot-20-symbols"), name="short", duration_ms=21_000)
+    return msgspec.structs.replace(find_profile("spot-30-symbols"), name="short", duration_ms=21_000)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Recording:
+    return load(find(DEFAULT_RECORDING))
+
+
+@pytest.fixture(scope="session")
+def usdm(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """A minute of the USD-M profile, and two seconds of the next."""
+    path = tmp_path_factory.mktemp("usdm") / "usdm.jsonl"
+    generate.generate(find_profile("usdm-10-symbols", duration_ms=62_000), path)
+    return load(path)
 
 
 @pytest.fixture

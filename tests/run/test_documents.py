@@ -14,7 +14,7 @@ def test_the_document_of_one_kb_is_1024_bytes_of_json() -> None:
 
 
 def test_documents_are_whole_frames_of_the_recording_by_event_type() -> None:
-    recording = load(catalogue.find("spot-20-symbols"))
+    recording = load(catalogue.find("spot-30-symbols"))
     bodies = [frame.body for frame in recording.frames if frame.connection == "market"]
     found = documents(bodies, 20_000)
     assert {"aggTrade", "bookTicker", "depthUpdate", "kline", MIX, ONE_KB} <= found.keys()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("everything_installed")
 
 
 def flood() -> Resolved:
-    (resolved,) = choose(["ws-flood"], "quick", "spot-20-symbols", [])
+    (resolved,) = choose(["ws-flood"], "quick", "spot-30-symbols", [])
     return resolved
 
 

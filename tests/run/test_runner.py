@@ -36,7 +36,7 @@ def choice(scenario: str, *, services: str = "auto") -> Choice:
     return Choice(
         run_id="one",
         profile="smoke",
-        scenarios=choose([scenario], "smoke", "spot-20-symbols", ["asyncio+msgspec+none"]),
+        scenarios=choose([scenario], "smoke", "spot-30-symbols", ["asyncio+msgspec+none"]),
         recording=load(path),
         services=services,
         seed=1,
@@ -50,7 +50,7 @@ def test_a_run_leaves_its_trials_and_its_result_in_one_folder(tmp_path: Path) ->
     assert read_result(folder.path) == result
     assert list(folder.trials()) == result.trials == heard.trials
     assert {trial.arm for trial in result.trials} == {"asyncio+json+none", "asyncio+msgspec+none"}
-    assert result.recordings[0].frames == len(load(catalogue.find("spot-20-symbols")).frames)
+    assert result.recordings[0].frames == len(load(catalogue.find("spot-30-symbols")).frames)
     assert result.environment.packages["msgspec"]
 
 

@@ -10,7 +10,7 @@ from harness.run.scenario import PROFILES, Queries, choose, read, shipped
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDING = "spot-20-symbols"
+RECORDING = "spot-30-symbols"
 
 pytestmark = pytest.mark.usefixtures("everything_installed")
 

@@ -103,8 +103,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Positions that are closed by force, over all symbols; USD-M only."""
     book_levels: Annotated[int, Meta(ge=50, le=5_000)] = 1_000
     """Levels a side at the start."""
-    streams: dict[str, Literal["all"] | Annotated[int, Meta(ge=0)]]
-    """How many symbols, from the busiest, have a stream of that kind; of a kind not named here there is none."""
+    streams: dict[str, int | str]
+    """How many symbols, from the busiest, have a stream of that kind, or "all"; of a kind not named there is none."""
     symbols: tuple[SymbolProfile, ...] = ()
     more_symbols: Annotated[int, Meta(ge=0, le=MOST_SYMBOLS)] = 0
     """Symbols with made-up names and prices, ranked after those that are listed."""
@@ -116,10 +116,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("symbols: one is listed twice")
         if self.start_ms % _MINUTE_MS:
             raise ValueError("start_ms: a whole minute is needed")
-        known = STREAMS[self.market]
-        strange = sorted(set(self.streams) - set(known))
-        if strange or not any(self.streams.values()):
-            raise ValueError(f"streams: at least one of {', '.join(known)}" + f"; not {strange[0]}" * bool(strange))
+        for kind, number in self.streams.items():
+            if kind not in STREAMS[self.market]:
+                raise ValueError(f"streams: {kind} is none of {', '.join(STREAMS[self.market])}")
+            if number != "all" and not (isinstance(number, int) and number >= 0):
+                raise ValueError(f'streams: {kind} is "all" or a number of symbols, not {number!r}')
+        if not any(self.streams.values()):
+            raise ValueError("streams: at least one is needed")
 
     def kinds_of(self, rank: int) -> tuple[str, ...]:
         """The kinds of streams of the symbol with that rank, from 0; in the order of the header."""
@@ -127,7 +130,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def _reaches(self, kind: str, rank: int) -> bool:
         number = self.streams.get(kind, 0)
-        return number == "all" or rank < number
+        return rank < number if isinstance(number, int) else True
 
 
 def profile_names() -> list[str]:
