@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -167,7 +168,8 @@ class Live:
 
     async def _run(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        # Signals are the main thread's; a capture in another one is stopped by whoever started it.
+        for number in _SIGNALS if threading.current_thread() is threading.main_thread() else ():
             loop.add_signal_handler(number, self.stop, "a signal")
         if self._wanted.limits.seconds:
             loop.call_later(self._wanted.limits.seconds, self.stop, "the time")
