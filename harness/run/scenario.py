@@ -10,11 +10,14 @@ from harness.backends.stack import Stack
 from harness.bot.settings import BotSettings
 from harness.config import data_files, read_toml
 from harness.errors import ConfigError, UnknownName
+from harness.replay.faults.plan import FaultPlan
 from harness.results.model import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from harness.replay.faults.fault import Faults
 
 Profile = Literal["smoke", "quick", "full"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -101,6 +104,8 @@ class _Replayed(_Common, frozen=True, kw_only=True):
     """Overrides by name of the recording."""
     poll_hz: float = 10.0
     """How often a second the dashboard asks its four queries."""
+    faults: FaultPlan | None = None
+    """What the replay does wrong on purpose; None for nothing."""
 
 
 class Flood(_Replayed, frozen=True, kw_only=True, tag_field="kind", tag="flood"):
@@ -162,15 +167,23 @@ class Resolved(_Strict, frozen=True, kw_only=True):
         override = self.scenario.recordings.get(self.recording or "")
         return override.bot if override else self.scenario.bot
 
-    def settings(self) -> dict[str, Any]:
-        """All of it as plain data, for the result file."""
+    def settings(self, faults: Faults | None = None) -> dict[str, Any]:
+        """All of it as plain data, for the result file; with `faults`, those of its plan as the replay resolved them."""
         plain: dict[str, Any] = msgspec.to_builtins(self.scenario)
         del plain["profiles"]
         plain["effort"] = msgspec.to_builtins(self.effort)
         if isinstance(self.scenario, _Replayed):
             plain["bot"] = msgspec.to_builtins(self.bot())
             del plain["recordings"]
+            _tell_faults(plain, faults)
         return plain
+
+
+def _tell_faults(plain: dict[str, Any], faults: Faults | None) -> None:
+    if faults is not None:
+        plain["faults"] = {**msgspec.to_builtins(faults), "lossless": faults.lossless}
+    elif plain["faults"] is None:
+        del plain["faults"]
 
 
 def shipped() -> dict[str, Path]:
