@@ -168,7 +168,7 @@ class Resolved(_Strict, frozen=True, kw_only=True):
         return override.bot if override else self.scenario.bot
 
     def settings(self, faults: Faults | None = None) -> dict[str, Any]:
-        """All of it as plain data, for the result file; with `faults`, those of its plan as the replay resolved them."""
+        """All of it as plain data, for the result file; with `faults`, its plan as the replay resolved it."""
         plain: dict[str, Any] = msgspec.to_builtins(self.scenario)
         del plain["profiles"]
         plain["effort"] = msgspec.to_builtins(self.effort)

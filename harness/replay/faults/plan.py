@@ -19,7 +19,7 @@ from harness.replay.faults.rules import FaultRule
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rules in the order written; without any, nothing is done."""
 
-    seed: Annotated[int, Meta(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     fault: Annotated[tuple[FaultRule, ...], Meta(max_length=1_000)] = ()
 
 
