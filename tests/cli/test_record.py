@@ -12,6 +12,7 @@ import pytest
 from harness.cli.record_live import Limits, Live, Wanted
 from harness.errors import ServiceError
 from harness.recordings.capture import plan
+from harness.recordings.capture import sink as sinks
 from harness.recordings.capture.files import Files, Rotation
 from harness.recordings.capture.names import Names
 from harness.recordings.capture.redaction import Redactor
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from harness.recordings.capture.tally import CaptureSummary
 
 SYMBOLS = ("btcusdt", "ethusdt", "bnbusdt", "solusdt")
-STREAMS = tuple(f"{symbol}@{kind}" for symbol in SYMBOLS for kind in ("trade", "bookTicker"))
+STREAMS = tuple(f"{symbol}@{kind}" for symbol in SYMBOLS for kind in ("aggTrade", "bookTicker"))
 COUNT = 3_000
 
 
@@ -123,6 +124,30 @@ def test_one_connection_brings_all_in_the_order_of_the_wire(served: Path, tmp_pa
         capture.run()
         serving.wait()
     assert capture.frames() == _of(served)
+
+
+def test_the_routes_of_usd_m_are_connections_of_their_own(served: Path, tmp_path: Path) -> None:
+    with ReplayProcess.start(served) as replay:
+        serving = replay.serve(mode="flood", connections=2)
+        capture = Capture(tmp_path / "cap.jsonl", f"ws://127.0.0.1:{replay.port}/{{route}}")
+        found = capture.run()
+        serving.wait()
+    assert sorted(capture.frames()) == sorted(_of(served))
+    assert [(one.streams, one.silent_streams) for one in found.connections] == [(4, ()), (4, ())]
+
+
+def test_a_disk_slower_than_the_sockets_holds_them_back_and_nothing_is_lost(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "HIGH_BYTES", 50_000)
+    monkeypatch.setattr(sinks, "LOW_BYTES", 10_000)
+    with ReplayProcess.start(served) as replay:
+        serving = replay.serve(mode="flood", connections=2)
+        capture = Capture(tmp_path / "cap.jsonl.zst", f"ws://127.0.0.1:{replay.port}", connections=2)
+        found = capture.run()
+        serving.wait()
+    assert found.held_back > 0
+    assert sorted(capture.frames()) == sorted(_of(served))
 
 
 def test_paced_frames_have_the_times_of_their_arrival(served: Path, tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def test_a_gap_over_two_files_is_told_in_both(target: Path, header: Header) -> N
     assert second.gaps[0].gap.lost_at_ns < 0
     lost = second.header.start_ms * NS_PER_MS + second.gaps[0].gap.lost_at_ns
     assert lost == _at(0.1)
+    assert second.gaps[0].at == second.gaps[0].gap.back_at_ns == _at(2.25) - second.header.start_ms * NS_PER_MS
 
 
 def test_nothing_is_kept_of_a_capture_without_a_frame(target: Path, header: Header) -> None:

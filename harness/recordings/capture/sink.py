@@ -128,6 +128,8 @@ class Sink:
             try:
                 return self._queue.get(timeout=_TICK_S)
             except queue.Empty:
+                # Nothing waits, whatever was seen while the last of it was taken.
+                self._let_go()
                 self._files.tick(self._now())
 
     def _take(self, item: _Frame | _Lost | _Back) -> None:
@@ -146,12 +148,16 @@ class Sink:
         words = self._redactor.text
         return replace(outage, streams=tuple(map(words, outage.streams)), reason=words(outage.reason))
 
+    def _let_go(self) -> None:
+        if self._full:
+            self._full = False
+            self._on_change()
+
     def _write(self, frame: _Frame) -> None:
         at, number, body = frame
         self._taken_bytes += len(body) + _OVERHEAD_BYTES
-        if self._full and self._put_bytes - self._taken_bytes < LOW_BYTES:
-            self._full = False
-            self._on_change()
+        if self._put_bytes - self._taken_bytes < LOW_BYTES:
+            self._let_go()
         tally = self.tallies[number]
         if not _can_be_held(body):
             tally.unheld += 1
