@@ -14,7 +14,7 @@ from pathlib import Path
 
 from conductor.environments import NotInstalled, environment
 from conductor.plan import CLIENTS, Client
-from conductor.recordings import recording_of
+from conductor.recordings import NotMade, recording_of
 from conductor.replay import ReplayFailed
 from conductor.table import show
 from conductor.trial import Outcome, try_client
@@ -37,7 +37,7 @@ def _outcome(client: Client, given: argparse.Namespace, scratch: Path) -> Outcom
     try:
         python = environment(client.requirements, given.python, given.folder, _say)
         return try_client(client, python, recording_of(client.market, given.folder, _say), scratch)
-    except (NotInstalled, ReplayFailed) as error:
+    except (NotInstalled, NotMade, ReplayFailed) as error:
         return Outcome(client=client, failure=str(error))
 
 

@@ -149,6 +149,8 @@ class Round:
     """Those that must be subscribed afterwards."""
     cut: bool = False
     """The connections are cut first."""
+    closed: bool = False
+    """The client closes all connections first."""
 
 
 def rounds(symbols: Sequence[str], *, remembers_all: bool = False) -> tuple[Round, ...]:
@@ -165,5 +167,5 @@ def rounds(symbols: Sequence[str], *, remembers_all: bool = False) -> tuple[Roun
         Round(name="subscribed", ask="subscribe", streams=second, wanted=frozenset(both)),
         Round(name="unsubscribed", ask="unsubscribe", streams=first, wanted=frozenset(second)),
         Round(name="cut", ask="recover", streams=second, wanted=frozenset(after_cut), cut=True),
-        Round(name="again", ask="open", streams=both, wanted=frozenset(both)),
+        Round(name="again", ask="open", streams=both, wanted=frozenset(both), closed=True),
     )

@@ -19,8 +19,12 @@ _USDM_PROFILE: Final = "usdm-10-symbols"
 _SECONDS: Final = 600
 
 
+class NotMade(Exception):
+    """A recording could not be imported or generated; says what the command said."""
+
+
 def recording_of(market: str, folder: Path, say: Callable[[str], None]) -> str:
-    """A shipped recording's name or a file, for `spot` or `usdm`; made in `folder` when it has to be."""
+    """A shipped recording's name, or a file that is made in `folder` unless it is there. Raises NotMade."""
     if market == "spot":
         return DEFAULT_RECORDING
     real = _REAL_USDM.exists()
@@ -40,4 +44,4 @@ def _tickproof(*words: str) -> None:
     argv = [sys.executable, "-m", "harness.cli.main", *words]
     done = subprocess.run(argv, env=python_environment(), capture_output=True, check=False, timeout=_SECONDS, text=True)
     if done.returncode:
-        raise RuntimeError(f"tickproof {' '.join(words)}\n{done.stderr.strip()}")
+        raise NotMade(f"tickproof {' '.join(words)}\n{done.stderr.strip()}")

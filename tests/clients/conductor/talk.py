@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -36,7 +37,8 @@ class DriverProcess:
                 argv, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file.fileno()
             )
         assert self._process.stdout is not None
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
 
     def ready(self, seconds: float) -> dict[str, str]:
         """The versions of what it drives."""
@@ -58,6 +60,11 @@ class DriverProcess:
 
     def __exit__(self, *_: object) -> None:
         stop(self._process)
+        self._reader.join(_END_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what it was still to be told
+                    pipe.close()
 
     def _next(self, kind: str, seconds: float) -> dict[str, Any]:
         until = min(time.monotonic() + seconds, self._until)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -37,8 +38,11 @@ _ASK_SECONDS = 60.0
 _SUBSCRIBED_SECONDS = 60.0
 _PLAY_SECONDS = 60.0
 #: After all was served: how long the last frame may take to reach the user, and how long nothing more may come.
-_ARRIVE_SECONDS = 20.0
+ARRIVE_SECONDS = 20.0
 _QUIET_SECONDS = 0.5
+#: A client that closes has so long, and then again so long after each of so many stretches of frames.
+_FAREWELL_SECONDS = 2.0
+_FAREWELLS = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +69,10 @@ class Outcome:
 class Trial:
     """A client's driver, a replay of its own, and a relay between them that can be cut."""
 
-    def __init__(self, client: Client, replay: Replay, relay: Relay, driver: DriverProcess, received: Path) -> None:
+    def __init__(
+        self, client: Client, replay: Replay, relay: Relay, driver: DriverProcess, received: Path, *, patience: float
+    ) -> None:
+        self._patience = patience
         self._replay = replay
         self._relay = relay
         self._driver = driver
@@ -82,7 +89,7 @@ class Trial:
         try:
             outcome.versions = self._driver.ready(_READY_SECONDS)
             steps = rounds(symbols_of(self._replay.tape), remembers_all=outcome.client.remembers_all)
-            self._step = min(FRAMES, self._replay.tape.market_frames // len(steps))
+            self._step = min(FRAMES, self._replay.tape.market_frames // (len(steps) + 1))
             for one in steps:
                 outcome.rounds[one.name] = self._round(one)
                 outcome.streams = max(outcome.streams, len(one.wanted))
@@ -96,23 +103,38 @@ class Trial:
     def _round(self, one: Round) -> Difference:
         if one.cut:
             self._relay.cut()
-        elif one.name == "again":
-            self._driver.ask("close", seconds=_ASK_SECONDS)
-            self._await_streams(frozenset())
+        elif one.closed:
+            self._close()
         self._driver.ask(one.ask, one.streams, seconds=_ASK_SECONDS)
         self._await_streams(one.wanted)
-        first = self._replay.place_of(self._frame) + 1 if self._frame else 0
-        self._frame += self._step
-        self._replay.play_to(self._frame, seconds=_PLAY_SECONDS)
-        end = self._replay.place_of(self._frame) + 1
+        first, end = self._play(self._step)
         served = [self._replay.served(connection, first, end) for connection in self._replay.connections()]
         self._await_messages(sum(map(len, served)))
         received = read_received(self._fresh_lines())
         self.outcome.parsed = received.parsed
         return compare(served, received)
 
-    def _await_streams(self, wanted: frozenset[str]) -> None:
-        until = time.monotonic() + _SUBSCRIBED_SECONDS
+    def _play(self, frames: int) -> tuple[int, int]:
+        """The places on the tape that this took: the first, and the one behind the last."""
+        first = self._replay.place_of(self._frame) + 1 if self._frame else 0
+        self._frame += frames
+        self._replay.play_to(self._frame, seconds=_PLAY_SECONDS)
+        return first, self._replay.place_of(self._frame) + 1
+
+    def _close(self) -> None:
+        """Let the client close, and leave out what it receives meanwhile: some close with the next frame only."""
+        self._driver.ask("close", seconds=_ASK_SECONDS)
+        for _ in range(_FAREWELLS):
+            with contextlib.suppress(DriverFailed):
+                self._await_streams(frozenset(), seconds=_FAREWELL_SECONDS)
+                break
+            self._play(self._step // _FAREWELLS)
+        self._await_streams(frozenset())
+        self._await_messages(0)
+        self._fresh_lines()
+
+    def _await_streams(self, wanted: frozenset[str], seconds: float = _SUBSCRIBED_SECONDS) -> None:
+        until = time.monotonic() + seconds
         while (there := subscribed(self._replay.connections())) != wanted:
             if time.monotonic() > until:
                 raise DriverFailed(f"subscribed to {sorted(there)} instead of {sorted(wanted)}")
@@ -128,7 +150,7 @@ class Trial:
             if messages != last:
                 last, quiet_since = messages, now
             enough = messages - self._messages >= count
-            if now - quiet_since >= _QUIET_SECONDS and (enough or now - began >= _ARRIVE_SECONDS):
+            if now - quiet_since >= _QUIET_SECONDS and (enough or now - began >= self._patience):
                 self._messages = messages
                 return
             time.sleep(0.05)
@@ -140,8 +162,13 @@ class Trial:
         return fresh
 
 
-def try_client(client: Client, python: Path, recording: str, scratch: Path) -> Outcome:
-    """Let a client go through all rounds. Raises ReplayFailed when the server does not even start."""
+def try_client(
+    client: Client, python: Path, recording: str, scratch: Path, *, patience: float = ARRIVE_SECONDS
+) -> Outcome:
+    """Let a client go through all rounds; `patience` is for frames on their way, in seconds.
+
+    Raises ReplayFailed when the server does not even start.
+    """
     received = scratch / f"{client.name}.received"
     with ExitStack() as stack:
         replay = stack.enter_context(
@@ -163,7 +190,7 @@ def try_client(client: Client, python: Path, recording: str, scratch: Path) -> O
                 argv, cwd=_FOLDER, env=environ, errors=scratch / f"{client.name}.errors", seconds=TRIAL_SECONDS
             )
         )
-        return Trial(client, replay, relay, driver, received).run()
+        return Trial(client, replay, relay, driver, received, patience=patience).run()
 
 
 def symbols_of(tape: Tape) -> list[str]:

@@ -3,7 +3,9 @@
 What it needs besides `websocket_base_uri`:
 - `warn_on_update=False`, or it asks the internet for its newest version.
 - For USD-M a stream of its own for book data and for the rest; it puts the route before the path itself.
-It subscribes in products of channels and markets, repeats what is in its URL in a SUBSCRIBE, and comes back by itself.
+It subscribes in products of channels and markets and repeats what is in its URL in a SUBSCRIBE. It comes back by
+itself, and then with those that were given up too: what a stream was created with is asked for again. A stream that
+is stopped closes with its next frame and not before.
 """
 
 from __future__ import annotations
@@ -64,7 +66,6 @@ class Unicorn(Driver):
     async def close(self) -> None:
         for stream in self._streams.values():
             await asyncio.to_thread(self._manager.stop_stream, stream)
-            await asyncio.to_thread(self._manager.wait_till_stream_has_stopped, stream, timeout=10.0)
         self._streams.clear()
 
     def _routes(self, streams: Sequence[str]) -> dict[str, list[str]]:
