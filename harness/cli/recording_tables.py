@@ -33,7 +33,7 @@ def show(console: Console, path: Path, found: Description) -> None:
     console.print(f"[bold]{escape(found.name)}[/]: {escape(found.title)} ({found.market}, {found.source})")
     console.print(f"{escape(str(path))}, SHA-256 {found.sha256}", highlight=False, soft_wrap=True)
     for line in _lines(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(_kinds(found))
     console.print(_symbols(found))
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import RecordingError
 from harness.recordings.format import load
-from harness.recordings.importers import import_raw
+from harness.recordings.importers import import_files, import_raw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +150,16 @@ def test_real_files_come_over_whole(
     # Each body stands in the source, byte for byte.
     source = (shared / f"{name}.raw").read_bytes()
     assert all(frame.body in source for frame in recording.frames[:50])
+
+
+@pytest.mark.shared
+def test_a_file_of_rest_bodies_joins_the_frames_that_it_belongs_to(shared: Path, tmp_path: Path) -> None:
+    sources = [shared / "spot-depth-snapshots.raw", shared / "spot-with-snapshots.raw"]
+    told = import_files(sources, tmp_path / "both.jsonl")
+    assert (told.market, told.frames, told.rest_bodies, told.held_times) == ("spot", 265, 4, 0)
+    connections = [frame.connection for frame in load(tmp_path / "both.jsonl").frames]
+    assert connections[0] == "market"
+    assert "rest:/api/v3/depth?symbol=NKNUSDT&limit=1000" in connections
 
 
 @pytest.mark.shared

@@ -79,6 +79,28 @@ def test_the_name_tells_the_symbol_where_no_frame_does(tmp_path: Path) -> None:
     assert recording.frames[0].connection == "rest:/fapi/v1/depth?symbol=SOLUSDT&limit=1000"
 
 
+@pytest.mark.parametrize(
+    ("market", "data"),
+    [
+        ("spot", '"e":"depthUpdate","s":"A","U":1,"u":2,"b":[],"a":[]'),
+        ("usdm", '"e":"depthUpdate","s":"A","U":1,"u":2,"pu":0,"b":[],"a":[]'),
+        ("spot", '"e":"aggTrade","s":"A","a":1,"m":true,"M":true'),
+        ("usdm", '"e":"aggTrade","a":1,"s":"A","m":true'),
+        ("spot", '"e":"trade","s":"A","t":1,"m":true,"M":true'),
+        ("usdm", '"e":"trade","s":"A","t":1,"X":"MARKET","m":true'),
+        ("spot", '"u":1,"s":"A","b":"1","B":"1","a":"1","A":"1"'),
+        ("usdm", '"e":"bookTicker","u":1,"s":"A","b":"1","B":"1","a":"1","A":"1","T":1,"E":1'),
+        ("usdm", '"e":"markPriceUpdate","s":"A","p":"1"'),
+    ],
+)
+def test_the_market_is_told_by_the_shape_of_an_event(tmp_path: Path, market: str, data: str) -> None:
+    name = "a@bookTicker" if '"B"' in data else "a@x"
+    line = f'1660228022484228 {{"stream":"{name}","data":{{{data}}}}}\n'
+    kline = '1660228022484227 {"stream":"a@kline_1m","data":{"e":"kline","s":"A","k":{}}}\n'
+    told, _ = _imported(tmp_path, {"a.dat": kline + line})
+    assert told.market == market
+
+
 def test_answers_that_are_errors_are_left_out_and_counted(tmp_path: Path) -> None:
     refusal = '{"code":-1003,"msg":"Too many requests."}'
     told, _ = _imported(tmp_path, {"a.dat": f"1660228022484228 {refusal}\n1660228022484229 {USDM_TRADE}\n"})

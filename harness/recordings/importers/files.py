@@ -194,9 +194,9 @@ def _market(files: Sequence[_File]) -> Market:
         raise RecordingError(first.path, max(1, first.counts.lines), problem)
     found: Market | None = None
     for file in files:
-        if not file.counts.frames and not file.counts.rest:
-            continue
         market = (file.told.market if file.told else None) or file.wanted.market
+        if market is None and not file.counts.frames:
+            continue  # REST bodies only: they are of the market of the other files
         if market is None:
             told = f"{_MARKET_UNKNOWN[file.form]}; the market is not known: give it (--market)"
             raise RecordingError(file.path, 1, told)
