@@ -129,7 +129,7 @@ class Audience:
         if cursor is None:
             return None
         self._ended.append(_listing(cursor, place, is_open=False))
-        return cursor.count
+        return cursor.sent.count
 
     def listings(self, place: int) -> list[Listing]:
         """Those that ended lately and those that are there, in the order in which they came."""
@@ -158,6 +158,6 @@ def _listing(cursor: Cursor, place: int, *, is_open: bool) -> Listing:
         path=cursor.connection.path,
         open=is_open,
         account=cursor.selection.account,
-        frames=cursor.count,
+        frames=cursor.sent.count,
         stretches=cursor.stretches(place),
     )

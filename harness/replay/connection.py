@@ -81,6 +81,8 @@ class Connection:
         """Counted from 1, by server."""
         self.selection: Selection = conversation.selection
         self.has_subscribed = False
+        self.was_account = False
+        """Whether account events were wanted when it was lost."""
         _set_up(sock, stall_seconds)
         self._reader = threading.Thread(target=self._read, name="replay-reader", daemon=True)
 
@@ -127,8 +129,8 @@ class Connection:
         if not self._writing.acquire(blocking=False):
             return 0
         try:
-            if not self._in_frame:
-                self._empty_outbox()
+            if not self._in_frame and not self._empty_outbox(socket.MSG_DONTWAIT):
+                return 0
             taken = self._socket.send(data, socket.MSG_DONTWAIT)
             self._in_frame = not is_boundary(taken)
         except BlockingIOError:
@@ -177,6 +179,16 @@ class Connection:
         while (left := _unsent(self._socket)) and time.monotonic() < until:
             time.sleep(0.001)
         return not left
+
+    def ping(self, times: int) -> None:
+        """Send so many pings at once; what they are answered with is not held against the client."""
+        self._say(lambda conversation: conversation.ping(times))
+
+    def end(self) -> None:
+        """End it without a further word, after all that was sent."""
+        self._lose("was ended on purpose")
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def freeze(self) -> None:
         """Read and write nothing more, and leave the connection open: it is half-open for the client."""
@@ -229,10 +241,20 @@ class Connection:
             self._socket.close()
 
     def _receive(self, data: bytes) -> None:
-        self._say(lambda conversation: conversation.receive(data, time.monotonic_ns()))
+        # Waiting here for a client that does not read its answers keeps it from asking more.
+        self._say(lambda conversation: conversation.receive(data, time.monotonic_ns()), flags=0)
 
-    def _say(self, turn: Callable[[Conversation], list[bytes]], otherwise: str = "was closed") -> None:
-        """Let the conversation take one turn, and send what it says; `otherwise` is why it ended without a word."""
+    def _say(
+        self,
+        turn: Callable[[Conversation], list[bytes]],
+        *,
+        otherwise: str = "was closed",
+        flags: int = socket.MSG_DONTWAIT,
+    ) -> None:
+        """Let the conversation take one turn, and send what it says; `otherwise` is why it ended without a word.
+
+        Without `flags` it waits until the system takes all; else what is left goes out with the next turn or frame.
+        """
         with self._thinking:
             said = turn(self._conversation)
             try:
@@ -244,11 +266,11 @@ class Connection:
             self._outbox.extend(said)
             selection, over = self._conversation.selection, self._conversation.over
         try:
-            self._flush()  # first of all: whoever is told that a connection is over may end it
+            self._flush(flags)  # first of all: whoever is told that a connection is over may end it
         except PeerLost as lost:
             self._lose(lost.reason)
         if over:
-            self._over_since = self._over_since or time.monotonic()
+            self._over_since = time.monotonic() if self._over_since is None else self._over_since
             self._lose(self._conversation.closing_words or otherwise)
         elif selection != self.selection:
             self.selection = selection
@@ -260,26 +282,40 @@ class Connection:
     def _lose(self, reason: str) -> None:
         if not self._reason:
             self._reason = reason
+            self.was_account = self.selection.account
             self.selection = self._conversation.selection
             self._on_change(self)
 
-    def _flush(self) -> None:
+    def _flush(self, flags: int = socket.MSG_DONTWAIT) -> None:
         # Whoever holds the lock looks again after letting it go, so no answer is left lying.
-        while self._outbox and not self._in_frame and self._writing.acquire(blocking=False):
+        emptied = True
+        while emptied and self._outbox and not self._in_frame and self._writing.acquire(blocking=False):
             try:
-                if not self._in_frame:
-                    self._empty_outbox()
+                emptied = self._in_frame or self._empty_outbox(flags)
             finally:
                 self._writing.release()
 
-    def _empty_outbox(self) -> None:
+    def _empty_outbox(self, flags: int = 0) -> bool:
+        """Whether all was sent; with MSG_DONTWAIT, what the system does not take at once is left."""
         while self._outbox:
             said = self._outbox.popleft()
             if said == END:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_WR)
-            else:
+            elif not flags:
                 self._send(memoryview(said))
+            elif left := said[self._send_some(said) :]:
+                self._outbox.appendleft(left)
+                return False
+        return True
+
+    def _send_some(self, data: bytes) -> int:
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise PeerLost(self._reason or f"went away: {error.strerror or error}") from error
 
     def _send(self, data: memoryview) -> None:
         sent = 0

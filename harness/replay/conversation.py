@@ -102,6 +102,10 @@ class Conversation:
         """One bare account event; nothing for a client that wants none."""
         return self._session.push(event) if isinstance(self._session, Session) else []
 
+    def ping(self, times: int) -> list[bytes]:
+        """So many pings at once; nothing where no WebSocket is open."""
+        return self._session.ping(times) if isinstance(self._session, Session) else []
+
     def close(self, code: int, reason: str = "") -> list[bytes]:
         """The beginning of the closing handshake; nothing where no WebSocket is open."""
         return self._session.close(code, reason) if isinstance(self._session, Session) else []

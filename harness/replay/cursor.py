@@ -5,11 +5,11 @@ What a client does not read waits as a place on the prebuilt strip, not as a cop
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from harness.replay.connection import PeerLost
+from harness.replay.hand_overs import HandOvers
 
 if TYPE_CHECKING:
     from harness.replay.connection import Connection
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Bytes offered in one call: a client that reads fast must not keep the others waiting.
 PIECE_BYTES: Final = 256 * 1024
-#: Hand-overs remembered by connection, to tell when a frame was sent.
-_REMEMBERED: Final = 50_000
 #: Stretches of the tape listed by connection; one more begins with each change of what a client wants.
 _MAX_STRETCHES: Final = 1_000
 
@@ -34,33 +32,26 @@ class Stretch(NamedTuple):
     end: int
 
 
-class _HandOver(NamedTuple):
-    """Data frames `first` to `last` of a connection, counted from 1, were handed to the system at `sent_ns`."""
-
-    first: int
-    last: int
-    sent_ns: Nanoseconds
-
-
 class _Ahead(NamedTuple):
     strip: Strip
     turn: int
 
 
 class Cursor:
-    """One connection's place. Used by the sending thread; `stretches` and `sent_ns` may be read from any."""
+    """One connection's place. Used by the sending thread; `stretches`, `place` and `sent` may be read from any."""
 
-    def __init__(self, connection: Connection, selection: Selection, strip: Strip, *, turn: int, position: int) -> None:
+    def __init__(
+        self, connection: Connection, selection: Selection, strip: Strip, *, turn: int, position: int, count: int = 0
+    ) -> None:
+        """`count` data frames went to the connection that this one takes the place of."""
         self.connection = connection
         self.selection = selection
-        self.count = 0
-        """Data frames handed over."""
+        self.sent = HandOvers(count)
         self.blocked_since: Nanoseconds | None = None
         """Since when the client takes nothing; None while it takes what it is given."""
         self._rest = memoryview(b"")
         self._ahead: _Ahead | None = None
         self._past: deque[Stretch] = deque(maxlen=_MAX_STRETCHES)
-        self._overs: deque[_HandOver] = deque(maxlen=_REMEMBERED)
         self._begin(strip, turn, position)
 
     def done(self, position: int) -> bool:
@@ -84,10 +75,15 @@ class Cursor:
         return self._offer_piece(end, now_ns, budget)
 
     def change(self, selection: Selection, strip: Strip, turn: int, position: int) -> None:
-        """Want something else from where the client is: at `position`, or farther back if it lags in this turn."""
+        """Want something else from where the client is: at `position`, or farther back if it lags in this turn.
+
+        What a client that lags a turn behind has not taken of that one is left out.
+        """
         if turn == self._turn:
-            position = min(position, self._next_position(position))
-        self._leave(self._next_position(position))
+            position = self._next_position(position)
+            self._leave(position)
+        else:
+            self._leave(self._next_position())
         self.selection = selection
         self._begin(strip, turn, position)
 
@@ -104,18 +100,13 @@ class Cursor:
 
     def stretches(self, position: int) -> list[Stretch]:
         """What was handed over, in order; the last stretch ends at `position`, or where the client lags."""
-        return [*self._past, Stretch(self._turn, self.selection, self._first, self._next_position(position))]
-
-    def sent_ns(self, number: int) -> Nanoseconds | None:
-        """When data frame `number` (from 1) was handed over; None when it was not, or too long ago."""
-        overs = list(self._overs)
-        place = bisect_left(overs, number, key=lambda over: over.last)
-        return overs[place].sent_ns if place < len(overs) and overs[place].first <= number else None
+        end = self._next_position(position if self._ahead is None else None)
+        return [*self._past, Stretch(self._turn, self.selection, self._first, end)]
 
     @property
-    def last_sent_ns(self) -> Nanoseconds | None:
-        """When anything was handed over last."""
-        return self._overs[-1].sent_ns if self._overs else None
+    def place(self) -> tuple[Strip, int]:
+        """Its strip, and the frames of it that were handed over."""
+        return self._strip, self._next
 
     def _offer_piece(self, end: int, now_ns: Nanoseconds, budget: int | None) -> int:
         strip, start = self._strip, self._offset
@@ -126,7 +117,7 @@ class Cursor:
         self._offset += taken
         frames = strip.whole(self._offset) - self._next
         self._next += frames
-        self._note(frames, now_ns)
+        self.sent.note(frames, now_ns)
         self._note_flow(now_ns, blocked=self._offset < upto, moved=taken > 0)
         return frames
 
@@ -136,11 +127,6 @@ class Cursor:
         self._rest = self._rest[taken:]
         self._note_flow(now_ns, blocked=taken < size, moved=taken > 0)
         return taken == size
-
-    def _note(self, frames: int, now_ns: Nanoseconds) -> None:
-        if frames:
-            self._overs.append(_HandOver(self.count + 1, self.count + frames, now_ns))
-            self.count += frames
 
     def _note_flow(self, now_ns: Nanoseconds, *, blocked: bool, moved: bool) -> None:
         if not blocked:
@@ -161,7 +147,7 @@ class Cursor:
             # The client has the beginning of a frame, and must get the rest of it before anything else.
             self._rest = self._strip.blob[self._offset : int(self._strip.offsets[self._next + 1])]
             self._past[-1] = self._past[-1]._replace(end=int(self._strip.position[self._next]) + 1)
-            self.count += 1
+            self.sent.count += 1
 
     def _begin(self, strip: Strip, turn: int, position: int) -> None:
         self._ahead = None

@@ -7,6 +7,7 @@ between two frames of that order.
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,13 +16,12 @@ import numpy as np
 
 from harness.replay.connection import PeerLost
 from harness.replay.errors import ReplayFailed
-from harness.replay.line import Trickle
+from harness.replay.line import NO_TRICKLE
 from harness.replay.pacing import SendLog, wait_until
 from harness.replay.programme import Programme, Run, merged, pieces
 from harness.units import Nanoseconds
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -69,12 +69,17 @@ class Player:
         clock: Clock,
         attention: threading.Event,
         line: Line | None = None,
+        given_up: threading.Event | None = None,
+        back_seconds: float = 60.0,
     ) -> None:
+        """`line` is what happens on purpose; clients that it cuts have `back_seconds` to come back."""
         self._connections = list(connections)
         self._source = strips
         self._due = pace.due_ns(strips.tape.cut(pace.market_frames).at_ns)
         self._pace = pace
         self._line = line
+        self._given_up = given_up or threading.Event()
+        self._back_seconds = back_seconds
         self._clock = clock
         self._attention = attention
         attention.clear()  # before the selections are read: what changes later sets it again
@@ -86,8 +91,13 @@ class Player:
         self._sent = {False: 0, True: 0}
         self._origin = Nanoseconds(0)
         """When the tape would have begun if no fault on the line had held it up."""
-        self._trickle = Trickle(0, 0.0)
+        self._trickle = NO_TRICKLE
         self._timed = self._rest()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those it plays to; new ones take the place of those that were cut on purpose."""
+        return list(self._connections)
 
     @property
     def market_frames(self) -> int:
@@ -116,27 +126,31 @@ class Player:
 
     def _stop(self) -> int:
         """The position up to which nothing happens but frames."""
-        ahead = [len(self._due), *(self._line.ahead() if self._line else ())]
+        stops = [len(self._due)]
+        if self._line is not None and (ahead := self._line.ahead()) is not None:
+            stops.append(ahead)
         if self._trickle.until > self._reached:
-            ahead.append(self._trickle.until)
-        return min(ahead)
+            stops.append(self._trickle.until)
+        return min(stops)
 
     def _strike(self) -> bool:
         """Let happen what happens at the place that was reached; whether there is anything left to do."""
         stop = self._stop()
         self._reached = max(self._reached, stop)
-        if self._line is None or stop not in self._line.ahead():
+        if self._line is None or stop != self._line.ahead():
             return stop < len(self._due)
         before = self._clock.now()
-        struck = self._line.strike(self._connections)
-        self._trickle = struck.trickle
-        if not struck.live:
+        effect = self._line.strike(self._connections)
+        self._trickle = effect.trickle or self._trickle
+        self._given_up.wait(effect.silence_s)
+        come = self._line.back(effect.cut, self._connections, self._back_seconds, self._given_up) if effect.cut else ()
+        if not effect.live:
             self._origin = Nanoseconds(self._origin + self._clock.now() - before)
-        for owner, connection in enumerate(struck.connections):
-            if connection is not self._connections[owner]:
-                self._connections[owner] = connection
-                self._change(owner, connection.selection, self._passed() if struck.live else stop)
-                self._next[owner] = min(self._next[owner] + struck.skip, len(self._strips[owner]))
+        for gone, connection in zip(effect.cut, come, strict=True):
+            owner = self._connections.index(gone)
+            self._connections[owner] = connection
+            place = effect.resume_at if effect.resume_at is not None else stop
+            self._change(owner, connection.selection, self._passed() if effect.live else place)
         return True
 
     def _rest(self) -> _Timed:

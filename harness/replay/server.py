@@ -58,7 +58,7 @@ class Server:
         self._told = on_change
         self._changed = threading.Condition()
         self._connections: list[Connection] = []
-        self._frozen: list[Connection] = []
+        self._half_open: list[Connection] = []
         self._closed = threading.Event()
         rules = self._house.rules
         self._tick_seconds = min(1.0, rules.ping_seconds / 4, rules.pong_seconds / 4, rules.lifetime_seconds / 4)
@@ -99,6 +99,11 @@ class Server:
                 self._changed.wait(min(rest, 1.0))
         return self.subscribed()
 
+    def wait_change(self, seconds: float) -> None:
+        """Until a client changes what it wants or is lost, at most so long, and at most a second."""
+        with self._changed:
+            self._changed.wait(max(0.0, min(seconds, 1.0)))
+
     def wake(self) -> None:
         """Let every wait look again."""
         self.attention.set()
@@ -113,7 +118,14 @@ class Server:
         """Keep a connection that is half-open on purpose, and count it no more among the clients."""
         with self._changed, contextlib.suppress(ValueError):
             self._connections.remove(connection)
-            self._frozen.append(connection)
+            self._half_open.append(connection)
+
+    def drop_half_open(self) -> None:
+        """Give back those that were kept half-open."""
+        with self._changed:
+            kept, self._half_open = self._half_open, []
+        for connection in kept:
+            connection.release()
 
     def abort(self) -> None:
         """End all connections now; whoever writes to one finds it lost."""
@@ -134,7 +146,8 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(); close() alone would not
         self._listener.close()
         self.wake()
-        self.drop(*self.connections, *self._frozen)
+        self.drop(*self.connections)
+        self.drop_half_open()
 
     def _accept(self) -> None:
         while not self._closed.is_set():

@@ -13,10 +13,11 @@ from harness.replay.player import Played, Player
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from harness.replay.connection import Connection
     from harness.replay.frames import Strips
+    from harness.replay.line import Line
     from harness.replay.pacing import Pace
     from harness.replay.server import Server
 
@@ -35,8 +36,11 @@ def serve_once(
     wait_seconds: float,
     given_up: threading.Event,
     settle_seconds: float = SETTLE_SECONDS,
+    line: Line | None = None,
 ) -> Played:
     """What was played to `connections` clients, all of which have read it to its end; all are dropped afterwards.
+
+    What `line` does on purpose happens in between; clients that it cuts are waited for as at the start.
 
     Raises ReplayFailed when they do not come, one closes early or stops reading, or `given_up` is set meanwhile.
     """
@@ -44,18 +48,28 @@ def serve_once(
     try:
         clients = _clients(server, connections, wait_seconds, given_up)
         given_up.wait(settle_seconds)
-        player = Player(clients, strips, pace, clock=MonotonicClock(), attention=server.attention)
+        player = Player(
+            clients,
+            strips,
+            pace,
+            clock=MonotonicClock(),
+            attention=server.attention,
+            line=line,
+            given_up=given_up,
+            back_seconds=wait_seconds,
+        )
         with _no_collection():
             played = player.play()
         present = server.connections  # whoever comes from now on comes for the next serve
         for connection in present:
             connection.close(1000)
-        _wait_read(clients, player)
+        _wait_read(player)
     except ReplayFailed as failed:
         _check_not_given_up(given_up, failed.after_frames)
         raise
     finally:
         server.drop(*(server.connections if present is None else present))
+        server.drop_half_open()
     _check_not_given_up(given_up, played.market_frames)
     return played
 
@@ -69,10 +83,10 @@ def _clients(server: Server, count: int, seconds: float, given_up: threading.Eve
     return clients
 
 
-def _wait_read(clients: Sequence[Connection], player: Player) -> None:
+def _wait_read(player: Player) -> None:
     """Return once all have answered the close frame: a client that does has read everything before it."""
     until = time.monotonic() + READ_OUT_SECONDS
-    for client in clients:
+    for client in player.connections:
         if not client.wait_gone(max(0.0, until - time.monotonic())) or not client.answered:
             raise ReplayFailed(
                 "a client did not answer the close frame after the last data frame",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from harness.replay.audience import Audience
 from harness.replay.connection import PeerLost
-from harness.replay.line import Trickle
+from harness.replay.line import NO_TRICKLE
 from harness.replay.pacing import wait_until
 from harness.replay.timeline import Timeline
 from harness.units import NS_PER_S, Nanoseconds
@@ -94,7 +94,7 @@ class Stage:
         self._until: int | None = None
         self._missing = 0
         self._silent_until = Nanoseconds(0)
-        self._trickle = Trickle(0, 0.0)
+        self._trickle = NO_TRICKLE
         self._turn = 0
         self._strips = reel.first
         self._timeline.load(reel.first.tape, before=0)
@@ -174,7 +174,7 @@ class Stage:
             self._look(self._changed.popleft())
 
     def _look(self, connection: Connection) -> None:
-        place = 0 if self._timeline.floods else self._timeline.place
+        place = 0 if self._timeline.floods and not self._missing else self._timeline.place
         if not self._audience.look(connection, self._strips, self._turn, place):
             return
         selection = connection.selection
@@ -199,15 +199,18 @@ class Stage:
             self._enter(0)
         timeline = self._timeline
         place = timeline.place_of_frame(frame) if frame is not None else timeline.place_at(seconds or 0.0)
-        timeline.seek(place, self._clock.now())
+        self._go_to(place)
         self._until = None
         self._missing = 0
         if self._line is not None:
             self._line.rewind(timeline.place)
-        for cursor in self._audience.cursors:
-            cursor.jump(self._strips.get(cursor.selection), 0, timeline.place)
         if self._state == "ended":
             self._state = "playing"
+
+    def _go_to(self, place: int) -> None:
+        self._timeline.seek(place, self._clock.now())
+        for cursor in self._audience.cursors:
+            cursor.jump(self._strips.get(cursor.selection), self._turn, self._timeline.place)
 
     def _enter(self, turn: int) -> None:
         self._turn = turn
@@ -221,8 +224,8 @@ class Stage:
             ahead.append(self._until)
         if self._trickle.until:
             ahead.append(self._trickle.until)
-        if self._line is not None and self._turn == 0:
-            ahead += self._line.ahead()
+        if self._line is not None and self._turn == 0 and (fault := self._line.ahead()) is not None:
+            ahead.append(fault)
         return min(ahead)
 
     def _stand(self) -> None:
@@ -278,7 +281,7 @@ class Stage:
         if not self._audience.done(place):
             return False
         if place == self._trickle.until:
-            self._trickle = Trickle(0, 0.0)
+            self._trickle = NO_TRICKLE
         elif self._at_fault(place):
             self._strike(place)
         if place == self._until:
@@ -287,7 +290,7 @@ class Stage:
         return True
 
     def _at_fault(self, place: int) -> bool:
-        return self._line is not None and self._turn == 0 and place in self._line.ahead()
+        return self._line is not None and self._turn == 0 and place == self._line.ahead()
 
     def _strike(self, place: int) -> None:
         if self._line is None:
@@ -295,11 +298,9 @@ class Stage:
         effect = self._line.strike([cursor.connection for cursor in self._audience.cursors])
         for connection in effect.cut:
             self._audience.drop(connection, "was cut on purpose", place)
-        self._trickle = effect.trickle
-        if effect.skip:
-            self._timeline.seek(effect.skip, self._clock.now())
-            for cursor in self._audience.cursors:
-                cursor.jump(self._strips.get(cursor.selection), self._turn, effect.skip)
+        self._trickle = effect.trickle or self._trickle
+        if effect.resume_at is not None:
+            self._go_to(effect.resume_at)
         if effect.cut and not effect.live:
             self._missing = len(effect.cut)
             self._timeline.stop()
@@ -313,7 +314,7 @@ class Stage:
         self._state = "ended"
         for cursor in self._audience.cursors:
             if cursor.done(place):
-                self._notice(f"a client got all of it: {cursor.count:,} frames")
+                self._notice(f"a client got all of it: {cursor.sent.count:,} frames")
                 cursor.connection.close(1000)
                 self._audience.leave(cursor.connection, place)
         if len(self._audience):

@@ -6,11 +6,11 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from harness.clock import MonotonicClock
-from harness.replay.control import Control
 from harness.replay.conversation import House
 from harness.replay.protocol.rules import SPOT
 from harness.replay.rest.http import HttpAnswer, HttpRequest, refused
 from harness.replay.server import STALL_SECONDS, Server
+from harness.replay.side.control import Control
 from harness.replay.stage import Stage
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def test_a_client_that_takes_all_gets_what_is_due_and_no_more() -> None:
     assert cursor.offer(30, NOW) == 20
     assert cursor.offer(30, NOW) == 0
     assert cursor.offer(31, NOW) == 1
-    assert (cursor.count, cursor.done(31), cursor.done(33)) == (21, True, False)
+    assert (cursor.sent.count, cursor.done(31), cursor.done(33)) == (21, True, False)
     assert pipe.got == bytes_of([Stretch(0, selection(0, 2), 0, 31)])
 
 
@@ -84,8 +84,7 @@ def test_when_a_frame_was_sent_is_remembered() -> None:
     cursor = cursor_on(Pipe(), selection(0, 1, 2))
     cursor.offer(10, Nanoseconds(100))
     cursor.offer(11, Nanoseconds(200))
-    assert [cursor.sent_ns(number) for number in (0, 1, 10, 11, 12)] == [None, 100, 100, 200, None]
-    assert cursor.last_sent_ns == 200
+    assert [cursor.sent.sent_ns(number) for number in (0, 1, 10, 11, 12)] == [None, 100, 100, 200, None]
 
 
 def test_since_when_it_takes_nothing_is_known() -> None:

@@ -242,7 +242,7 @@ def test_what_is_no_request_closes_its_own_connection_only(
 
 def test_an_id_that_no_text_can_hold_is_answered_as_json_escapes_it(start: Start, client_of: ClientOf) -> None:
     client = client_of(start())
-    client.connection.send('{"id":"\\ud800","method":"ping"}')
+    client.connection.send('{"id":"\\ud800","method":"ping","params":{"returnRateLimits":false}}')
     assert client.answer() == {"id": "\ud800", "status": 200, "result": {}}
 
 

@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from harness.errors import ConfigError, NotTrustworthy, ResultError
 from harness.exchange.matching import Accepted, Exchange
-from harness.exchange.orders import Order, Side
-from harness.replay.orders.log import AcceptedOrder, OrderLog, accepted_of, line_of, read_log
+from harness.exchange.orders import Order, Side, Terms
+from harness.replay.orders.log import AcceptedOrder, OrderLog, accepted_of, cancel_line_of, line_of, read_log
+from harness.replay.orders.stamps import Stamps
 from harness.replay.orders.trades import ExpectedTrade, trades_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def accepted(
-    count: int, *, first: int = 1, side: Side = Side.BUY, symbol: str = "BTCUSDT", expires: bool = False
+    count: int,
+    *,
+    first: int = 1,
+    side: Side = Side.BUY,
+    symbol: str = "BTCUSDT",
+    expires: bool = False,
+    terms: Terms = Terms.IOC,
 ) -> list[Accepted]:
     exchange = Exchange(last_order_id=first - 1, last_trade_id=first - 1)
     made = []
@@ -30,6 +38,7 @@ def accepted(
             quantity=Decimal("0.5"),
             price=Decimal("30000.25") + number,
             time_ms=5,
+            terms=terms,
         )
         placed = exchange.place(order, 7, expires=expires)
         assert isinstance(placed, Accepted)
@@ -57,9 +66,87 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
         log.append(lines(1, first=3))
     assert read_log(path) == lines(3)
     assert path.read_text().splitlines()[0] == (
-        '{"v":1,"client_order_id":"1-1-B","symbol":"BTCUSDT","side":"BUY","quantity":"0.5","price":"30001.25",'
-        '"status":"FILLED","fee":"15.000625","order_id":1,"trade_id":1,"order_ms":5,"received_ms":7,"received_ns":9}'
+        '{"v":2,"client_order_id":"1-1-B","symbol":"BTCUSDT","side":"BUY","quantity":"0.5","price":"30001.25",'
+        '"status":"FILLED","fee":"15.000625","order_id":1,"trade_id":1,"order_ms":5,"received_ms":7,"received_ns":9,'
+        '"terms":"IOC","trigger_frame":null,"trigger_sent_ns":null,"last_sent_ns":null}'
     )
+
+
+OLD = (
+    '{"v":1,"client_order_id":"1-1-B","symbol":"BTCUSDT","side":"BUY","quantity":"0.5","price":"30001.25",'
+    '"status":"FILLED","fee":"15.000625","order_id":1,"trade_id":1,"order_ms":5,"received_ms":7,"received_ns":9}\n'
+)
+
+
+def test_a_log_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    path.write_text(OLD)
+    assert read_log(path) == [replace(lines(1)[0], v=1)]
+    with OrderLog(path) as log:
+        assert log.find("1-1-B") == accepted(1)[0]
+        log.append(lines(1, first=2))
+    assert [line.v for line in read_log(path)] == [1, 2]
+
+
+def test_what_was_sent_before_an_order_is_written_with_it(tmp_path: Path) -> None:
+    stamps = Stamps(trigger_frame=42, trigger_sent_ns=3, last_sent_ns=4)
+    with OrderLog(tmp_path / "orders.jsonl") as log:
+        log.append([line_of(accepted(1)[0], 9, stamps)])
+    assert read_log(tmp_path / "orders.jsonl")[0].stamps == stamps
+
+
+def cancelled(one: Accepted) -> Accepted:
+    exchange = Exchange(open_orders=[one])
+    done = exchange.cancel(one.order.symbol, order_id=one.order_id, cancel_id="c-1", now_ms=11)
+    assert isinstance(done, Accepted)
+    return done
+
+
+def test_orders_that_rest_survive_and_so_does_their_end(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    first, second = accepted(2, terms=Terms.GTC)
+    with OrderLog(path) as log:
+        assert log.open_orders() == []
+        log.append([line_of(first, 9), line_of(second, 9)])
+    done = cancelled(first)
+    with OrderLog(path) as log:
+        assert log.open_orders() == [first, second]
+        log.append([cancel_line_of(done, 12)])
+        assert [log.find("1-1-B"), log.numbered(2)] == [done, second]
+    with OrderLog(path) as log:
+        assert log.open_orders() == [second]
+        assert log.find("1-1-B") == done
+        log.append(lines(1, first=3))
+    assert [(line.order_id, line.status) for line in read_log(path)] == [(1, "CANCELED"), (2, "NEW"), (3, "FILLED")]
+    assert trades_of(read_log(path)) == trades_of(lines(1, first=3))
+    with pytest.raises(ValueError, match="was not cancelled"):
+        cancel_line_of(first, 12)
+
+
+def test_a_log_in_which_what_did_not_rest_was_cancelled_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    (resting,) = accepted(1, terms=Terms.MAKER)
+    with OrderLog(path) as log:
+        log.append([line_of(resting, 9), cancel_line_of(cancelled(resting), 12)])
+    order, cancel = path.read_text().splitlines(keepends=True)
+    for bad in (cancel, order + cancel + cancel, OLD + cancel):
+        path.write_text(bad)
+        with pytest.raises(ResultError, match="an order is missing or stands here twice"):
+            OrderLog(path)
+    path.write_text(order + cancel[:-30])
+    with OrderLog(path) as log:
+        assert log.open_orders() == [resting], "a cancellation cut in half was never told"
+
+
+def test_an_order_that_is_being_written_is_not_found_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Accepted | None] = []
+    with OrderLog(tmp_path / "orders.jsonl") as log:
+        monkeypatch.setattr(os, "fsync", lambda _: found.append(log.find("1-1-B")))
+        log.append(lines(1))
+        assert log.find("1-1-B") is not None
+    assert found == [None]
 
 
 def test_what_was_appended_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

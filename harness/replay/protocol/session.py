@@ -110,6 +110,7 @@ class Session:
         self._noticed = False
         self._limit = MessageLimit(rules.messages_per_second)
         self._heartbeat = Heartbeat(rules, now_ns)
+        self._excused = 0
         self._message = bytearray()
         self._opcode = Opcode.TEXT
 
@@ -149,8 +150,6 @@ class Session:
             return []
         frames = data if self._head is None else self._read_head(self._head, data)
         for at in range(0, len(frames), _PIECE_BYTES):
-            if self._protocol.eof_sent:
-                break
             self._protocol.receive_data(frames[at : at + _PIECE_BYTES])
             self._react()
         return self._protocol.data_to_send()
@@ -179,6 +178,14 @@ class Session:
         text = account_text(self.selection, event)
         if text is not None:
             self._protocol.send_text(text)
+        return self._protocol.data_to_send()
+
+    def ping(self, times: int) -> list[bytes]:
+        """So many pings at once, or nothing when the connection is not open; as many pongs are no messages."""
+        if self.open:
+            self._excused += times
+            for number in range(times):
+                self._protocol.send_ping(str(self._wall_ms() + number).encode())
         return self._protocol.data_to_send()
 
     def close(self, code: int, reason: str = "") -> list[bytes]:
@@ -268,7 +275,9 @@ class Session:
         return self._desk is None or self._desk.admits(listen_key, self._now_ns)
 
     def _on_frame(self, frame: Frame) -> None:
-        if frame.opcode is not Opcode.CONT and self._limit.exceeded(self._now_ns):
+        if frame.opcode is Opcode.PONG and self._excused:
+            self._excused -= 1
+        elif frame.opcode is not Opcode.CONT and self._limit.exceeded(self._now_ns):
             # With which code is not documented.
             self._close(1008, "Too many messages")
             return
