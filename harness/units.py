@@ -11,6 +11,7 @@ Seconds = NewType("Seconds", float)
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+US_PER_S = 1_000_000
 
 
 def seconds(value: float) -> Nanoseconds:
