@@ -91,8 +91,12 @@ def wire_amount(amount: Decimal) -> str:
 
 
 def state_of(accepted: Accepted) -> str:
-    """FILLED or EXPIRED: there is no other end here."""
-    return "FILLED" if accepted.fill else "EXPIRED"
+    """NEW as long as it rests; FILLED, CANCELED or EXPIRED: there is no other end here."""
+    if accepted.fill:
+        return "FILLED"
+    if accepted.cancelled:
+        return "CANCELED"
+    return "NEW" if accepted.open else "EXPIRED"
 
 
 def status_of(accepted: Accepted) -> OrderStatus:
@@ -107,11 +111,11 @@ def status_of(accepted: Accepted) -> OrderStatus:
         executed_qty=wire_amount(order.quantity if fill else _NOTHING),
         cummulative_quote_qty=wire_amount(fill.notional if fill else _NOTHING),
         status=state_of(accepted),
-        time_in_force="IOC",
-        type="LIMIT",
+        time_in_force=order.terms.time_in_force,
+        type=order.terms.order_type,
         side=order.side.value,
         time=accepted.time_ms,
-        update_time=accepted.time_ms,
+        update_time=accepted.cancelled.time_ms if accepted.cancelled else accepted.time_ms,
         working_time=accepted.time_ms,
     )
 

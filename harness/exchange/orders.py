@@ -14,9 +14,37 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+class Terms(StrEnum):
+    """What a limit order is to do with a book: at once, or wait."""
+
+    IOC = "IOC"
+    """Now, as much as possible; the rest expires."""
+    FOK = "FOK"
+    """Now, all or nothing."""
+    GTC = "GTC"
+    """It rests until it is filled or cancelled."""
+    MAKER = "LIMIT_MAKER"
+    """It rests, and must not take: Binance's `LIMIT_MAKER`."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether such an order waits in the book."""
+        return self in {Terms.GTC, Terms.MAKER}
+
+    @property
+    def order_type(self) -> str:
+        """Binance's `type`."""
+        return "LIMIT_MAKER" if self is Terms.MAKER else "LIMIT"
+
+    @property
+    def time_in_force(self) -> str:
+        """Binance's `timeInForce`."""
+        return "GTC" if self.rests else self.value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A limit order, immediate or cancel (LIMIT, IOC), already rounded to the symbol's filters."""
+    """A limit order, already rounded to the symbol's filters."""
 
     client_order_id: str
     """At most 36 characters of `A-Z a-z 0-9 . _ : / -` (Binance's own rule)."""
@@ -27,6 +55,7 @@ class Order:
     """The worst price accepted: a buyer pays no more, a seller gets no less."""
     time_ms: int
     """Event time of the frame that decided it."""
+    terms: Terms = Terms.IOC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.exchange.answers import own_trades_of, wire_amount
-from harness.exchange.orders import Order, Side
+from harness.exchange.orders import Order, Side, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ Report = dict[str, Any]
 _NO_AMOUNT = wire_amount(Decimal(0))
 #: Every field in the order of the wire, as it stands where there is nothing to tell.
 _BLANK: Report = dict.fromkeys("eEscSofqpPFgCxXrilzLnNTtIwmMOZYQWV")
-_BLANK |= {"e": "executionReport", "o": "LIMIT", "f": "IOC", "g": -1, "C": "", "r": "NONE", "V": "EXPIRE_MAKER"}
+_BLANK |= {"e": "executionReport", "g": -1, "C": "", "r": "NONE", "V": "EXPIRE_MAKER"}
 _BLANK |= {"n": "0", "t": -1, "w": False, "m": False, "M": False}
 _BLANK |= dict.fromkeys("PFlzLZYQ", _NO_AMOUNT)
 #: A reason comes from a peer, and a report is handed on and logged.
@@ -38,8 +38,12 @@ def wrapped(report: Report) -> bytes:
     return msgspec.json.encode({"subscriptionId": 0, "event": report})
 
 
-def reports_of(accepted: Accepted) -> tuple[Report, Report]:
-    """The two reports of an order's life: NEW, then TRADE or EXPIRED."""
+def reports_of(accepted: Accepted) -> tuple[Report, ...]:
+    """What is told when an order comes to that state: NEW, then TRADE or EXPIRED unless it rests; or CANCELED."""
+    if accepted.cancelled:
+        return (canceled(accepted),)
+    if accepted.open:
+        return (new(accepted),)
     return new(accepted), trade(accepted) if accepted.fill else expired(accepted)
 
 
@@ -59,13 +63,20 @@ def trade(accepted: Accepted) -> Report:
 def expired(accepted: Accepted) -> Report:
     """The order found nobody."""
     report = _report(accepted.order, accepted.time_ms, "EXPIRED", "EXPIRED", order_id=accepted.order_id)
-    return {**report, "eR": "UNFILLED_IOC_QUANTITY_EXPIRED"}
+    unfilled = "UNFILLED_FOK_ORDER_EXPIRED" if accepted.order.terms is Terms.FOK else "UNFILLED_IOC_QUANTITY_EXPIRED"
+    return {**report, "eR": unfilled}
 
 
-def canceled(accepted: Accepted, cancel_id: str) -> Report:
-    """The order was cancelled on request: `c` is then the request's own id, and `C` the order's."""
-    report = _report(accepted.order, accepted.time_ms, "CANCELED", "CANCELED", order_id=accepted.order_id)
-    return {**report, "c": cancel_id, "C": accepted.order.client_order_id}
+def canceled(accepted: Accepted) -> Report:
+    """The order was cancelled on request: `c` is then the request's own id, and `C` the order's.
+
+    Raises ValueError for one that was not.
+    """
+    order, cancelled = accepted.order, accepted.cancelled
+    if cancelled is None:
+        raise ValueError(f"order {order.client_order_id} was not cancelled")
+    report = _report(order, cancelled.time_ms, "CANCELED", "CANCELED", order_id=accepted.order_id)
+    return {**report, "c": cancelled.cancel_id, "C": order.client_order_id, "O": accepted.time_ms}
 
 
 def rejected(order: Order, reason: str, time_ms: int) -> Report:
@@ -85,10 +96,17 @@ def recovered(status: OrderStatus, trades: Sequence[OwnTrade]) -> Report:
         quantity=Decimal(status.orig_qty),
         price=Decimal(status.price),
         time_ms=status.time,
+        terms=_terms(status),
     )
     executed = _executed(trades) if trades else {}
     execution = "TRADE" if status.status == "FILLED" else status.status
-    return _report(order, status.update_time, execution, status.status, order_id=status.order_id, **executed)
+    report = _report(order, status.update_time, execution, status.status, order_id=status.order_id, **executed)
+    return {**report, "O": status.time}
+
+
+def _terms(status: OrderStatus) -> Terms:
+    told = (status.type, status.time_in_force)
+    return next((terms for terms in Terms if (terms.order_type, terms.time_in_force) == told), Terms.IOC)
 
 
 def _executed(trades: Sequence[OwnTrade]) -> dict[str, Any]:
@@ -115,6 +133,8 @@ def _report(order: Order, time_ms: int, execution: str, status: str, *, order_id
         "s": order.symbol,
         "c": order.client_order_id,
         "S": order.side.value,
+        "o": order.terms.order_type,
+        "f": order.terms.time_in_force,
         "q": wire_amount(order.quantity),
         "p": wire_amount(order.price),
         "x": execution,

@@ -43,7 +43,7 @@ class Exchanged:
         self.events: list[bytes] = []
 
     def answer(self, request: bytes) -> bytes:
-        answer = self.requests.answer(request.decode()).encode()
+        answer = self.requests.answer(request.decode(), 9).encode()
         self.events += [wrapped(report) for one in self.account.write() for report in reports_of(one)]
         return answer
 

@@ -8,8 +8,8 @@ import pytest
 from harness.exchange.answers import own_trades_of, quote_asset, status_of
 from harness.exchange.fills import FillRules, fill
 from harness.exchange.filters import SymbolFilters
-from harness.exchange.matching import Accepted, Exchange, Refusal
-from harness.exchange.orders import Order, Side
+from harness.exchange.matching import Accepted, Cancelled, Exchange, Refusal
+from harness.exchange.orders import Order, Side, Terms
 
 ORDER = Order(
     client_order_id="1-42-B",
@@ -50,15 +50,27 @@ def test_a_client_order_id_is_taken_once_even_for_another_order() -> None:
     assert exchange.status("BTCUSDT", "1-42-B") == first
 
 
+class Written(dict[str, Accepted]):
+    """An archive."""
+
+    def find(self, client_order_id: str) -> Accepted | None:
+        return self.get(client_order_id)
+
+    def numbered(self, order_id: int) -> Accepted | None:
+        return next((one for one in self.values() if one.order_id == order_id), None)
+
+
 def test_what_an_exchange_forgot_its_archive_still_knows() -> None:
-    written: dict[str, Accepted] = {}
-    exchange = Exchange(remembered=2, archive=written.get)
+    written = Written()
+    exchange = Exchange(remembered=2, archive=written)
     for number in range(5):
         accepted = exchange.place(numbered(number), 7)
         assert isinstance(accepted, Accepted)
         written[accepted.order.client_order_id] = accepted
     assert code(exchange.place(numbered(0), 8)) == -2010
     assert exchange.status("BTCUSDT", "1-0-B") == written["1-0-B"]
+    assert exchange.status("BTCUSDT", order_id=1) == written["1-0-B"]
+    assert code(exchange.status("BTCUSDT", order_id=6)) == -2013
 
 
 def test_memory_is_bounded_without_an_archive() -> None:
@@ -128,10 +140,61 @@ def test_a_refused_order_leaves_no_trace() -> None:
     assert accepted.order_id == 1
 
 
-def test_no_order_is_ever_open_to_be_cancelled() -> None:
+def cancel(exchange: Exchange, client_order_id: str | None = None, order_id: int | None = None) -> Accepted | Refusal:
+    return exchange.cancel("BTCUSDT", client_order_id, order_id, cancel_id="c-1", now_ms=9)
+
+
+@pytest.mark.parametrize("terms", [Terms.IOC, Terms.FOK])
+def test_an_order_that_takes_at_once_is_never_open_to_be_cancelled(terms: Terms) -> None:
     exchange = Exchange()
-    exchange.place(ORDER, 7)
-    assert exchange.cancel("BTCUSDT", "1-42-B") == Refusal(code=-2011, msg="Unknown order sent.")
+    placed = exchange.place(replace(ORDER, terms=terms), 7)
+    assert isinstance(placed, Accepted)
+    assert placed.fill
+    assert exchange.open_orders() == []
+    assert cancel(exchange, "1-42-B") == Refusal(code=-2011, msg="Unknown order sent.")
+
+
+@pytest.mark.parametrize("terms", [Terms.GTC, Terms.MAKER])
+def test_an_order_that_rests_waits_until_it_is_cancelled_once(terms: Terms) -> None:
+    exchange = Exchange(last_trade_id=5)
+    placed = exchange.place(replace(ORDER, terms=terms), 7, expires=True)
+    assert isinstance(placed, Accepted)
+    assert (placed.open, placed.fill, placed.trade_id) == (True, None, -1)
+    assert exchange.open_orders("BTCUSDT") == exchange.open_orders() == [placed]
+    assert exchange.open_orders("ETHUSDT") == []
+    done = cancel(exchange, order_id=placed.order_id)
+    assert done == replace(placed, cancelled=Cancelled(cancel_id="c-1", time_ms=9))
+    assert exchange.status("BTCUSDT", "1-42-B") == done
+    assert (exchange.open_orders(), code(cancel(exchange, "1-42-B"))) == ([], -2011)
+
+
+def test_an_order_is_cancelled_by_both_ids_only_if_they_are_its_own() -> None:
+    exchange = Exchange()
+    for number in range(2):
+        exchange.place(numbered(number, terms=Terms.GTC), 7)
+    assert code(cancel(exchange, "1-0-B", 2)) == -2011
+    assert code(cancel(exchange, "1-1-B", 2)) == 0
+    assert code(exchange.cancel("ETHUSDT", "1-0-B", cancel_id="c-1", now_ms=9)) == -2011
+    assert code(exchange.cancel("BTCUSDT", "1-0-B", cancel_id="a b", now_ms=9)) == -1100
+
+
+def test_open_orders_are_bounded_and_never_forgotten() -> None:
+    exchange = Exchange(max_open=2, remembered=1)
+    placed = [code(exchange.place(numbered(number, terms=Terms.GTC), 7)) for number in range(3)]
+    assert placed == [0, 0, -1013]
+    for number in range(3, 6):
+        exchange.place(numbered(number), 7)
+    assert [one.order_id for one in exchange.open_orders()] == [1, 2]
+    assert code(cancel(exchange, "1-0-B")) == 0
+    assert code(exchange.place(numbered(6, terms=Terms.GTC), 7)) == 0
+
+
+def test_open_orders_of_an_earlier_life_can_be_cancelled() -> None:
+    first = Exchange()
+    first.place(replace(ORDER, terms=Terms.GTC), 7)
+    second = Exchange(open_orders=first.open_orders(), last_order_id=1)
+    assert code(second.place(ORDER, 8)) == -2010
+    assert code(cancel(second, order_id=1)) == 0
 
 
 def test_an_order_is_found_under_its_own_symbol_only() -> None:

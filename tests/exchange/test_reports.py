@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from harness.exchange import reports
 from harness.exchange.answers import own_trades_of, status_of
 from harness.exchange.matching import Accepted, Exchange
-from harness.exchange.orders import Order, Side
+from harness.exchange.orders import Order, Side, Terms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,20 @@ def accepted(*, expires: bool = False) -> Accepted:
     return made
 
 
+def rested() -> Accepted:
+    made = Exchange(last_order_id=8).place(dataclasses.replace(ORDER, terms=Terms.GTC), 77)
+    assert isinstance(made, Accepted)
+    return made
+
+
+def cancelled() -> Accepted:
+    exchange = Exchange(last_order_id=8)
+    exchange.place(dataclasses.replace(ORDER, terms=Terms.MAKER), 77)
+    made = exchange.cancel("BTCUSDT", order_id=9, cancel_id="cancel-1", now_ms=99)
+    assert isinstance(made, Accepted)
+    return made
+
+
 def recorded(folder: Path) -> list[dict[str, Any]]:
     """The real shapes of 2026."""
     lines = (folder / "user-data" / "spot-user-data-2026.jsonl").read_text().splitlines()
@@ -44,7 +59,7 @@ def test_each_field_stands_where_the_exchange_writes_it(shared_recordings: Path)
     first, second = reports.reports_of(accepted())
     assert list(first) == list(by_kind["NEW"])
     assert list(second) == list(by_kind["TRADE"])
-    assert list(reports.canceled(accepted(), "c")) == list(by_kind["CANCELED"])
+    assert list(reports.canceled(cancelled())) == list(by_kind["CANCELED"])
     for ours, theirs in ((first, by_kind["NEW"]), (second, by_kind["TRADE"])):
         assert {key: type(value) for key, value in ours.items()} == {key: type(value) for key, value in theirs.items()}
 
@@ -68,9 +83,17 @@ def test_an_order_that_expired_says_why() -> None:
         reports.trade(accepted(expires=True))
 
 
+def test_an_order_that_rests_is_new_and_nothing_else() -> None:
+    (report,) = reports.reports_of(rested())
+    assert (report["x"], report["X"], report["o"], report["f"]) == ("NEW", "NEW", "LIMIT", "GTC")
+
+
 def test_a_cancelled_order_is_named_by_its_original_id() -> None:
-    report = reports.canceled(accepted(), "cancel-1")
-    assert (report["c"], report["C"], report["X"]) == ("cancel-1", "1-42-S", "CANCELED")
+    (report,) = reports.reports_of(cancelled())
+    assert (report["c"], report["C"], report["x"], report["X"]) == ("cancel-1", "1-42-S", "CANCELED", "CANCELED")
+    assert (report["o"], report["f"], report["O"], report["T"], report["i"]) == ("LIMIT_MAKER", "GTC", 77, 99, 9)
+    with pytest.raises(ValueError, match="was not cancelled"):
+        reports.canceled(rested())
 
 
 def test_a_rejected_order_has_no_id_and_a_reason_of_bounded_length() -> None:
@@ -79,9 +102,10 @@ def test_a_rejected_order_has_no_id_and_a_reason_of_bounded_length() -> None:
 
 
 def test_a_report_made_of_answers_is_the_one_that_was_lost() -> None:
-    for made in (accepted(), accepted(expires=True)):
-        lost = reports.reports_of(made)[1]
+    for made in (accepted(), accepted(expires=True), cancelled()):
+        lost = reports.reports_of(made)[-1]
         lost.pop("eR", None)  # no answer tells it
+        lost |= {"c": "1-42-S", "C": ""}  # nor the id of the request that cancelled it
         assert reports.recovered(status_of(made), own_trades_of(made)) == lost
 
 

@@ -23,7 +23,7 @@ def connection(market: Market = "spot") -> ApiRequests:
     return ApiRequests(Gate(market=market, wall_ms=lambda: NOW_MS), ListenKeys())
 
 
-def ask(requests: ApiRequests, method: str, now_ns: int = 0, **params: Any) -> dict[str, Any]:
+def ask(requests: ApiRequests, method: str, now_ns: int = 0, /, **params: Any) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(
         requests.answer(json.dumps({"id": 1, "method": method, "params": params}), now_ns)
     )

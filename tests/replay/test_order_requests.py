@@ -224,13 +224,27 @@ def test_a_cut_before_an_order_loses_it_and_one_after_it_does_not(log: OrderLog)
 
 
 VALUES: st.SearchStrategy[Any] = (
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.lists(st.none()) | st.just({})
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.lists(st.none())
+    | st.just({})
 )
 
 
 @given(
     st.sampled_from(
-        ["order.place", "order.test", "order.status", "order.cancel", "openOrders.status", "openOrders.cancelAll", "myTrades"]
+        [
+            "order.place",
+            "order.test",
+            "order.status",
+            "order.cancel",
+            "openOrders.status",
+            "openOrders.cancelAll",
+            "myTrades",
+        ]
     ),
     st.dictionaries(st.sampled_from([*PARAMS, "origClientOrderId", "orderId", "cancelRestrictions"]), VALUES) | VALUES,
 )

@@ -49,6 +49,12 @@ class ListenKeys:
             self._ends_ns = now_ns + self._valid_ns
             return self._alive
 
+    def current(self, now_ns: int) -> str:
+        """The key that is alive; empty for none."""
+        with self._lock:
+            self._expire(now_ns)
+            return self._alive
+
     def keep_alive(self, key: str, now_ns: int) -> bool:
         """Make the key valid for the whole time again; whether there is such a key."""
         with self._lock:

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
@@ -63,7 +64,7 @@ class OrderGateway:
         self._clients: dict[ServerConnection, OrderRequests] = {}
         self._cut: WeakSet[ServerConnection] = WeakSet()
         self._closings: set[asyncio.Task[None]] = set()
-        self._waiting: asyncio.Queue[tuple[ServerConnection, OrderRequests, str]] = asyncio.Queue(_MAX_WAITING)
+        self._waiting: asyncio.Queue[tuple[ServerConnection, OrderRequests, str, int]] = asyncio.Queue(_MAX_WAITING)
 
     async def run(self, host: str, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is called with the port once clients may connect.
@@ -121,7 +122,7 @@ class OrderGateway:
                 if not isinstance(message, str):
                     await connection.close(1008, "Invalid request")
                     return
-                await self._waiting.put((connection, requests, message))
+                await self._waiting.put((connection, requests, message, time.monotonic_ns()))
         except ConnectionClosed:
             return
         finally:
@@ -132,7 +133,7 @@ class OrderGateway:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < _MAX_BATCH:
                 batch.append(self._waiting.get_nowait())
-            answers = [(connection, self._answer(connection, requests, text)) for connection, requests, text in batch]
+            answers = [(one[0], self._answer(*one)) for one in batch]
             accepted = self._account.write()
             if self._late_s:
                 await asyncio.sleep(self._late_s)
@@ -142,13 +143,13 @@ class OrderGateway:
                 for report in reports_of(order):
                     self._push(wrapped(report).decode())
 
-    def _answer(self, connection: ServerConnection, requests: OrderRequests, text: str) -> str:
+    def _answer(self, connection: ServerConnection, requests: OrderRequests, text: str, now_ns: int) -> str:
         """The answer to a request; empty for none. What follows a cut on its connection was never received."""
         if connection in self._cut:
             return ""
         try:
             # Half a surrogate pair in an id is echoed as JSON would escape it: UTF-8 has no word for it.
-            return requests.answer(text).encode(errors="backslashreplace").decode()
+            return requests.answer(text, now_ns).encode(errors="backslashreplace").decode()
         except Cut:
             self._cut.add(connection)
             connection.transport.abort()

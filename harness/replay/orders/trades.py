@@ -33,8 +33,8 @@ class ExpectedTrade:
 def trades_of(accepted: Iterable[AcceptedOrder]) -> list[ExpectedTrade]:
     """The trades in the order of their purchases: each sale ends the oldest open purchase of its symbol.
 
-    Orders that expired are none. Raises NotTrustworthy for a sale of what is not held, or of another quantity: the bot
-    sells whole what it bought.
+    Orders that were not filled are none. Raises NotTrustworthy for a sale of what is not held, or of another quantity:
+    the bot sells whole what it bought.
     """
     trades: dict[str, ExpectedTrade] = {}
     held: dict[str, deque[ExpectedTrade]] = {}

@@ -1,88 +1,99 @@
-"""Requests about orders on the WebSocket API, beside those about account events (api_requests.py).
+"""Requests about orders on the WebSocket API, beside those of any connection (api_requests.py).
 
-Source: Binance, web-socket-api.md and errors.md of 2026: `order.place`, `order.cancel`, `order.status`, `myTrades`.
-No key and no signature is looked at: the gateway knows one account.
+Source: Binance, web-socket-api.md and errors.md of 2026: `order.place`, `order.test`, `order.cancel`, `order.status`,
+`openOrders.status`, `openOrders.cancelAll`, `myTrades` of one order. The shapes are spot's.
 """
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+import secrets
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from harness.exchange.answers import own_trades_of, status_of
-from harness.exchange.matching import Accepted, illegal
-from harness.exchange.orders import Order, Side
-from harness.replay.protocol.api_requests import ApiRequests
-from harness.replay.protocol.refusals import Refused
+from harness.exchange.matching import Accepted
+from harness.replay.accounts.gate import Security
+from harness.replay.protocol.api_requests import ApiRequests, Method
+from harness.replay.protocol.new_orders import client_order_id_in, order_of, text_in
+from harness.replay.protocol.refusals import Refused, malformed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.exchange.matching import Refusal
+    from harness.exchange.orders import Order
+    from harness.replay.accounts.gate import Gate
+    from harness.replay.accounts.listen_keys import ListenKeys
+    from harness.replay.protocol.api_requests import Call
 
-AMOUNT: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-_AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+    Params = Mapping[str, Any]
+
 _RESPONSES: Final = ("ACK", "RESULT", "FULL")
-#: What `order.place` tells of an order, beside its trades, in the order of the wire.
+#: What `order.place` and `order.cancel` tell of an order, in the order of the wire.
 _PLACED: Final = (
     *("symbol", "orderId", "orderListId", "clientOrderId", "transactTime", "price", "origQty", "executedQty"),
     *("origQuoteOrderQty", "cummulativeQuoteQty", "status", "timeInForce", "type", "side", "workingTime"),
 )
+_CANCELLED: Final = (
+    *("symbol", "origClientOrderId", "orderId", "orderListId", "clientOrderId", "transactTime", "price", "origQty"),
+    *("executedQty", "origQuoteOrderQty", "cummulativeQuoteQty", "status", "timeInForce", "type", "side"),
+    "selfTradePreventionMode",
+)
+#: So many of what is placed in the short form.
 _ACKNOWLEDGED: Final = 5
-"""So many of them in the short form."""
+#: No order here is ever filled in part.
+_RESTRICTIONS: Final = {None: True, "ONLY_NEW": True, "ONLY_PARTIALLY_FILLED": False}
 
 
 class Account(Protocol):
-    """Who takes the orders."""
+    """Who takes the orders; of one thread at a time."""
 
-    def place(self, order: Order) -> Accepted | Refusal:
-        """Take the order, or say why not."""
+    def place(self, order: Order, received_ns: int) -> Accepted | Refusal:
+        """Take the order, whose bytes arrived then, or say why not."""
         ...
 
-    def cancel(self, symbol: str, client_order_id: str) -> Refusal:
-        """Say why there is nothing to cancel."""
+    def objection(self, order: Order) -> Refusal | None:
+        """Why the order would not be taken."""
         ...
 
-    def status(self, symbol: str, client_order_id: str) -> Accepted | Refusal:
-        """The order, or why there is none."""
+    def find(self, symbol: str, client_order_id: str | None = None, order_id: int | None = None) -> Accepted | None:
+        """The order by the client's id, by the exchange's own, or by both."""
         ...
 
-    def numbered(self, symbol: str, order_id: int) -> Accepted | None:
-        """The order by the exchange's own id."""
+    def open_orders(self, symbol: str | None = None) -> list[Accepted]:
+        """The orders that rest, of one symbol or of all."""
+        ...
+
+    def cancel(
+        self, symbol: str, client_order_id: str | None, order_id: int | None, *, cancel_id: str, received_ns: int
+    ) -> Accepted | Refusal:
+        """Take a resting order out of the book, or say why not."""
         ...
 
 
 class OrderRequests(ApiRequests):
-    """The state of one connection to the order gateway; the account is the same for all of them."""
+    """The state of one connection to an account that takes orders; the account is the same for all of them."""
 
-    def __init__(self, account: Account) -> None:
-        super().__init__()
+    def __init__(self, account: Account, gate: Gate | None = None, listen_keys: ListenKeys | None = None) -> None:
+        super().__init__(gate, listen_keys)
         self._account = account
+        self._methods |= {
+            "order.place": Method(1, Security.SIGNED, self._place),
+            "order.test": Method(1, Security.SIGNED, self._test),
+            "order.cancel": Method(1, Security.SIGNED, self._cancel),
+            "order.status": Method(4, Security.SIGNED, self._order_status),
+            "openOrders.status": Method(6, Security.SIGNED, self._open_orders),
+            "openOrders.cancelAll": Method(1, Security.SIGNED, self._cancel_all),
+            "myTrades": Method(5, Security.SIGNED, self._trades),
+        }
 
-    def _do(self, request: dict[str, Any]) -> object:
-        given = request.get("params")
-        params = given if isinstance(given, dict) else {}
-        match request.get("method"):
-            case "order.place":
-                return self._place(params)
-            case "order.status":
-                found = _or_refused(self._account.status(*_named(params, "origClientOrderId")))
-                return msgspec.to_builtins(status_of(found))
-            case "order.cancel":
-                raise _refused(self._account.cancel(*_named(params, "origClientOrderId")))
-            case "myTrades":
-                return self._trades(params)
-            case _:
-                return super()._do(request)
-
-    def _place(self, params: Mapping[str, object]) -> object:
-        shape = params.get("newOrderRespType", "FULL")
+    def _place(self, call: Call) -> object:
+        order = order_of(call.params)
+        shape = call.params.get("newOrderRespType", "FULL" if order.terms.order_type == "LIMIT" else "ACK")
         if shape not in _RESPONSES:
-            raise _malformed("newOrderRespType")
-        accepted = _or_refused(self._account.place(order_of(params)))
+            raise malformed("newOrderRespType")
+        accepted = _or_refused(self._account.place(order, call.now_ns))
         known = {**msgspec.to_builtins(status_of(accepted)), "transactTime": accepted.time_ms}
         if shape == "ACK":
             return {name: known[name] for name in _PLACED[:_ACKNOWLEDGED]}
@@ -90,53 +101,79 @@ class OrderRequests(ApiRequests):
         ending = {"selfTradePreventionMode": known["selfTradePreventionMode"]}
         return {**{name: known[name] for name in _PLACED}, **fills, **ending}
 
-    def _trades(self, params: Mapping[str, object]) -> object:
-        order_id = params.get("orderId")
-        if not isinstance(order_id, int) or isinstance(order_id, bool):
-            raise _malformed("orderId")
-        found = self._account.numbered(_text(params, "symbol"), order_id)
+    def _test(self, call: Call) -> object:
+        objection = self._account.objection(order_of(call.params))
+        if objection:
+            raise _refused(objection)
+        return {}
+
+    def _order_status(self, call: Call) -> object:
+        found = self._account.find(*_ids(call.params))
+        if found is None:
+            raise Refused(-2013, "Order does not exist.")
+        return msgspec.to_builtins(status_of(found))
+
+    def _cancel(self, call: Call) -> object:
+        params = call.params
+        symbol, client_order_id, order_id = _ids(params)
+        restriction = params.get("cancelRestrictions")
+        if not isinstance(restriction, str | None) or restriction not in _RESTRICTIONS:
+            raise Refused(-1145, "Invalid cancelRestrictions")
+        found = self._account.find(symbol, client_order_id, order_id)
+        if found is not None and found.open and not _RESTRICTIONS[restriction]:
+            raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
+        cancel_id = client_order_id_in(params)
+        return self._cancelled(symbol, client_order_id, order_id, cancel_id, call.now_ns)
+
+    def _cancel_all(self, call: Call) -> object:
+        symbol = text_in(call.params, "symbol")
+        waiting = self._account.open_orders(symbol)
+        if not waiting:
+            raise Refused(-2011, "Unknown order sent.")
+        return [self._cancelled(symbol, None, one.order_id, secrets.token_hex(11), call.now_ns) for one in waiting]
+
+    def _cancelled(
+        self, symbol: str, client_order_id: str | None, order_id: int | None, cancel_id: str, now_ns: int
+    ) -> dict[str, object]:
+        done = _or_refused(
+            self._account.cancel(symbol, client_order_id, order_id, cancel_id=cancel_id, received_ns=now_ns)
+        )
+        known = msgspec.to_builtins(status_of(done))
+        known |= {
+            "origClientOrderId": done.order.client_order_id,
+            "clientOrderId": cancel_id,
+            "transactTime": known["updateTime"],
+        }
+        return {name: known[name] for name in _CANCELLED}
+
+    def _open_orders(self, call: Call) -> object:
+        symbol = text_in(call.params, "symbol") if call.params.get("symbol") is not None else None
+        return [msgspec.to_builtins(status_of(one)) for one in self._account.open_orders(symbol)]
+
+    def _trades(self, call: Call) -> object:
+        symbol, order_id = text_in(call.params, "symbol"), _order_id(call.params)
+        if order_id is None:
+            raise malformed("orderId")
+        found = self._account.find(symbol, order_id=order_id)
         return [] if found is None else msgspec.to_builtins(own_trades_of(found))
 
 
-def order_of(params: Mapping[str, object]) -> Order:
-    """The order that the parameters of `order.place` describe; raises Refused for any but a limit order, IOC."""
-    symbol, client_order_id = _named(params, "newClientOrderId")
-    side = _text(params, "side")
-    if side not in Side.__members__:
-        raise Refused(-1117, "Invalid side.")
-    if _text(params, "type") != "LIMIT":
-        raise Refused(-1116, "Invalid orderType.")
-    if _text(params, "timeInForce") != "IOC":
-        raise Refused(-1115, "Invalid timeInForce.")
-    time_ms = params.get("timestamp")
-    if not isinstance(time_ms, int) or isinstance(time_ms, bool) or not 0 <= time_ms < 2**63:
-        raise _malformed("timestamp")
-    return Order(
-        client_order_id=client_order_id,
-        symbol=symbol,
-        side=Side(side),
-        quantity=_amount(params, "quantity"),
-        price=_amount(params, "price"),
-        time_ms=time_ms,
-    )
+def _ids(params: Params) -> tuple[str, str | None, int | None]:
+    """Symbol, client order id and order id; one of the two ids must be there."""
+    symbol, order_id = text_in(params, "symbol"), _order_id(params)
+    named = params.get("origClientOrderId") is not None
+    if order_id is None and not named:
+        raise Refused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+    return symbol, text_in(params, "origClientOrderId") if named else None, order_id
 
 
-def _named(params: Mapping[str, object], name: str) -> tuple[str, str]:
-    return _text(params, "symbol"), _text(params, name)
-
-
-def _text(params: Mapping[str, object], name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str) or not value:
-        raise _malformed(name)
-    return value
-
-
-def _amount(params: Mapping[str, object], name: str) -> Decimal:
-    text = _text(params, name)
-    if not _AMOUNT.fullmatch(text):
-        raise _refused(illegal(name, AMOUNT))
-    return Decimal(text)
+def _order_id(params: Params) -> int | None:
+    order_id = params.get("orderId")
+    if order_id is None:
+        return None
+    if not isinstance(order_id, int) or isinstance(order_id, bool):
+        raise malformed("orderId")
+    return order_id
 
 
 def _fills(accepted: Accepted) -> list[dict[str, object]]:
@@ -160,7 +197,3 @@ def _or_refused(answer: Accepted | Refusal) -> Accepted:
 
 def _refused(refusal: Refusal) -> Refused:
     return Refused(refusal.code, refusal.msg)
-
-
-def _malformed(name: str) -> Refused:
-    return Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")

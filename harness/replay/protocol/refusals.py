@@ -8,9 +8,15 @@ class NotARequest(ValueError):
 
 
 class Refused(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error; `status` is told on the WebSocket API alone."""
 
-    def __init__(self, code: int, msg: str) -> None:
+    def __init__(self, code: int, msg: str, *, status: int = 400) -> None:
         self.code = code
         self.msg = msg
+        self.status = status
         super().__init__(msg)
+
+
+def malformed(name: str) -> Refused:
+    """A parameter that must be there and be of its type (errors.md, -1102)."""
+    return Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")

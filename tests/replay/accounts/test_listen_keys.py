@@ -30,6 +30,8 @@ def test_creating_again_returns_the_key_that_is_alive_and_extends_it(keys: Liste
     assert keys.create(0) == keys.create(seconds(59)) == "key1"
     assert keys.admits("key1", seconds(118))
     assert not keys.admits("key1", seconds(119))
+    assert keys.current(seconds(118)) == "key1"
+    assert keys.current(seconds(119)) == ""
     assert keys.create(seconds(119)) == "key2"
 
 
