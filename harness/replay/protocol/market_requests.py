@@ -48,6 +48,10 @@ class MarketRequests:
             return _dumped({"error": {"code": refused.code, "msg": refused.msg}, "id": identity})
         return _dumped({"result": result, "id": identity})
 
+    def pending(self) -> list[str]:
+        """Nothing follows an answer here."""
+        return []
+
     def _do(self, request: dict[str, Any], size: int) -> object:
         method = request.get("method")
         match method:

@@ -60,6 +60,10 @@ class Requests(Protocol):
         """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
         ...
 
+    def pending(self) -> list[str]:
+        """What follows the last answer on this connection alone; each is told once."""
+        ...
+
 
 class Desk(Protocol):
     """What all connections share of the exchange's account side."""
@@ -306,7 +310,8 @@ class Session:
         except NotARequest:
             self._close(1008, "Invalid request")
         else:
-            self._protocol.send_text(answer.encode(errors="backslashreplace"))
+            for text in (answer, *self._requests.pending()):
+                self._protocol.send_text(text.encode(errors="backslashreplace"))
 
     def _close(self, code: int, reason: str) -> None:
         self._protocol.send_close(code, reason)

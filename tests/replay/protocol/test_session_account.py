@@ -22,12 +22,15 @@ EVENT = b'{"e":"ORDER_TRADE_UPDATE","E":1790134675605,"T":1790134675604,"o":{"s"
 
 
 class Parrot:
-    """Requests that answer with what was asked and when."""
+    """Requests that answer with what was asked and when, and have something to add."""
 
     selection = Selection(wrapping=Wrapping.API, account=True)
 
     def answer(self, text: str, now_ns: int) -> str:
         return f"{text} at {now_ns}"
+
+    def pending(self) -> list[str]:
+        return ["and more"]
 
 
 class StubDesk:
@@ -122,7 +125,7 @@ def test_of_several_listen_keys_the_first_good_one_counts(connect: Connect) -> N
     assert selection.events == {"B", "ORDER_TRADE_UPDATE"}
 
 
-def test_requests_of_the_api_go_to_the_desk_with_the_time(connect: Connect) -> None:
+def test_requests_of_the_api_go_to_the_desk_with_the_time_and_what_follows_is_sent(connect: Connect) -> None:
     client = connect("/ws-fapi/v1", desk=StubDesk())
     client.now_ns = 7
-    assert client.say(b"anything") == [b"anything at 7"]
+    assert client.say(b"anything") == [b"anything at 7", b"and more"]
