@@ -68,10 +68,9 @@ class Relay:
         assert self._server is not None
         self._server.close()
         await self._cut()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        passing = asyncio.all_tasks() - {asyncio.current_task()}
+        if passing:
+            await asyncio.wait(passing, timeout=_START_SECONDS / 2)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conductor.trial import Outcome
 
 #: Where there is no terminal whose width could be asked, such as in CI.
-_WIDTH = 160
+_WIDTH = 180
 
 
 def show(outcomes: Sequence[Outcome], *, details: bool) -> None:
@@ -30,8 +30,8 @@ def show(outcomes: Sequence[Outcome], *, details: bool) -> None:
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("client", "versions", "market", "TLS"):
-        table.add_column(name)
+    for name in ("client", "versions", "market"):
+        table.add_column(name, no_wrap=True)
     for name in ("streams", "rounds", "served", "received"):
         table.add_column(name, justify="right")
     table.add_column("compared")
@@ -42,8 +42,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         table.add_row(
             client.name,
             "\n".join(f"{name} {version}" for name, version in outcome.versions.items()),
-            client.market,
-            "yes" if client.tls else "no",
+            f"{client.market}, TLS" if client.tls else client.market,
             str(outcome.streams),
             str(len(outcome.rounds)),
             f"{sum(one.served for one in outcome.rounds.values()):,}",
