@@ -92,6 +92,7 @@ class Player:
         self._origin = Nanoseconds(0)
         """When the tape would have begun if no fault on the line had held it up."""
         self._trickle = NO_TRICKLE
+        self._limit = 0
         self._timed = self._rest()
 
     @property
@@ -135,7 +136,7 @@ class Player:
 
     def _strike(self) -> bool:
         """Let happen what happens at the place that was reached; whether there is anything left to do."""
-        stop = self._stop()
+        stop = self._limit
         self._reached = max(self._reached, stop)
         if self._line is None or stop != self._line.ahead():
             return stop < len(self._due)
@@ -155,7 +156,8 @@ class Player:
 
     def _rest(self) -> _Timed:
         """What is still to be sent up to the next stop; built before the clock starts, and again after each change."""
-        programme = merged(self._strips, self._next, self._stop())
+        self._limit = self._stop()
+        programme = merged(self._strips, self._next, self._limit)
         due = self._due[programme.position]
         return _Timed(programme, due, [] if self._pace.floods else due.tolist())
 
@@ -181,7 +183,7 @@ class Player:
                 upto = bisect_right(self._timed.times, now - self._origin, place, run.stop)
                 self._write_logged(run, place, upto)
                 place = upto
-        if len(self._due) and self._stop() == len(self._due):
+        if len(self._due) and self._limit == len(self._due):
             wait_until(self._origin + int(self._due[-1]), self._clock, self._attention)
         return not self._attention.is_set()
 

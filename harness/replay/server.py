@@ -81,7 +81,7 @@ class Server:
 
     def subscribed(self) -> list[Connection]:
         """Clients that wait for data, in the order they came."""
-        return [connection for connection in self.connections if not connection.selection.empty]
+        return [one for one in self.connections if not one.selection.empty and not one.gone]
 
     def wait_subscribed(self, count: int, seconds: float, given_up: threading.Event) -> list[Connection]:
         """The clients that wait for data, once there are that many.

@@ -256,12 +256,13 @@ class Stage:
 
     def _await_due(self, limit: int) -> Nanoseconds:
         """The time, once the next frame is due or a client that lags may have made room."""
+        if self._trickle.until:
+            self._attention.wait(_SLICE_S)
+            return self._clock.now()
         now = self._clock.now()
         if self._timeline.floods or self._timeline.place >= limit:
             return now
-        if self._trickle.until:
-            self._attention.wait(_SLICE_S)
-        elif not len(self._audience):
+        if not len(self._audience):
             self._attention.wait(_ALONE_S)
         else:
             due = self._timeline.due(self._timeline.place)

@@ -11,6 +11,7 @@ from harness.replay.protocol.rules import SPOT
 from harness.replay.rest.http import HttpAnswer, HttpRequest, refused
 from harness.replay.server import STALL_SECONDS, Server
 from harness.replay.side.control import Control
+from harness.replay.side.showing import Counts, Shower
 from harness.replay.stage import Stage
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harness.replay.pacing import Pace
     from harness.replay.protocol.rules import Rules
     from harness.replay.reel import Reel
+    from harness.replay.side.showing import About
 
     Answering = Callable[[HttpRequest, int], HttpAnswer | None]
 
@@ -38,6 +40,7 @@ class Standing:
         reel: Reel,
         pace: Pace,
         *,
+        about: About,
         host: str,
         port: int,
         notice: Callable[[str], None],
@@ -48,16 +51,19 @@ class Standing:
         rules: Rules = SPOT,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
-        self.stage = Stage(
-            reel, pace, clock=MonotonicClock(), notice=notice, hold=hold, stall_seconds=stall_seconds, line=line
-        )
-        answering: list[Answering] = [Control(self.stage).answer, *doors(self.stage)]
-        house = House(rules=rules, desk=desk, answer=lambda request, now_ns: _first(answering, request, now_ns))
+        clock = MonotonicClock()
+        self._line = line
+        self.stage = Stage(reel, pace, clock=clock, notice=notice, hold=hold, stall_seconds=stall_seconds, line=line)
+        shower = Shower(about, self.stage, self._counts, clock=clock)
+        self._answering: list[Answering] = [Control(shower, self.stage).answer, *doors(self.stage)]
+        self._made = threading.Event()
+        house = House(rules=rules, desk=desk, answer=self._answer)
         self.server = Server(host, port, house=house, stall_seconds=stall_seconds, on_change=self.stage.on_change)
         if line is not None:
             line.attach(self.server)
         self._thread = threading.Thread(target=self.stage.run, name="replay-stage", daemon=True)
         self._thread.start()
+        self._made.set()
 
     @property
     def url(self) -> str:
@@ -78,13 +84,20 @@ class Standing:
     ) -> None:
         self.close()
 
+    def _answer(self, request: HttpRequest, now_ns: int) -> HttpAnswer:
+        self._made.wait()  # the server takes clients before it is known here
+        for answer in self._answering:
+            found = answer(request, now_ns)
+            if found is not None:
+                return found
+        return refused(404, -1000, "Not found.")
 
-def _first(answering: list[Answering], request: HttpRequest, now_ns: int) -> HttpAnswer:
-    for answer in answering:
-        found = answer(request, now_ns)
-        if found is not None:
-            return found
-    return refused(404, -1000, "Not found.")
+    def _counts(self) -> Counts:
+        return Counts(
+            url=self.url,
+            open_connections=len(self.server.connections),
+            faults_happened=self._line.happened if self._line is not None else 0,
+        )
 
 
 def _authority(host: str, port: int) -> str:

@@ -15,8 +15,11 @@ from harness.replay.conversation import House
 from harness.replay.frames import Strips
 from harness.replay.pacing import Pace
 from harness.replay.protocol.rules import SPOT
+from harness.replay.reel import Reel
 from harness.replay.server import Server
 from harness.replay.serving import serve_once
+from harness.replay.side.showing import About
+from harness.replay.standing import Standing
 from harness.replay.tape import Tape, tape_of
 from harness.units import Nanoseconds
 
@@ -81,6 +84,22 @@ def make_server() -> Iterator[Callable[..., Server]]:
 
     def make(**options: Any) -> Server:
         made.append(Server(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def stand() -> Iterator[Callable[..., Standing]]:
+    """Makes replays that go on, until the test ends."""
+    made: list[Standing] = []
+    about = About(recording="made", title="Made", market="spot", source="generated", sha256="0" * 64, pace="any")
+
+    def make(tape: Tape, pace: Pace, **options: Any) -> Standing:
+        settled: dict[str, Any] = {"about": about, "host": "127.0.0.1", "port": 0, "notice": lambda _: None, **options}
+        made.append(Standing(Reel(tape), pace, **settled))
         return made[-1]
 
     yield make

@@ -12,14 +12,13 @@ from websockets.sync.client import connect
 from harness.errors import ConfigError, PortTaken
 from harness.replay.certificate import certificate_in, server_context
 from harness.replay.pacing import Pace
-from harness.replay.reel import Reel
-from harness.replay.standing import Standing
 from harness.replay.tls_front import TlsFront
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from harness.replay.standing import Standing
     from harness.replay.tape import Tape
 
 
@@ -29,9 +28,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def standing(tape: Tape) -> Iterator[Standing]:
-    with Standing(Reel(tape), Pace(), host="127.0.0.1", port=0, notice=lambda _: None) as made:
-        yield made
+def standing(tape: Tape, stand: Callable[..., Standing]) -> Standing:
+    return stand(tape, Pace())
+
+
+@pytest.fixture
+def held(tape: Tape, stand: Callable[..., Standing]) -> Standing:
+    return stand(tape, Pace(), hold=True)
 
 
 @pytest.fixture
@@ -62,32 +65,26 @@ def test_no_old_tls_is_spoken(folder: Path) -> None:
     assert server_context(certificate_in(folder)).minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def test_a_connection_that_breaks_behind_it_breaks_before_it(make_held: Standing, folder: Path) -> None:
+def test_a_connection_that_breaks_behind_it_breaks_before_it(held: Standing, folder: Path) -> None:
     context = server_context(certificate_in(folder))
     with (
-        TlsFront(context, host="127.0.0.1", port=0, upstream=("127.0.0.1", make_held.server.port)) as front,
+        TlsFront(context, host="127.0.0.1", port=0, upstream=("127.0.0.1", held.server.port)) as front,
         connect(f"wss://localhost:{front.port}/ws/btcusdt@trade", proxy=None, ssl=trusting(folder)) as client,
     ):
         client.ping().wait(20)
-        (behind,) = make_held.server.connections
+        (behind,) = held.server.connections
         behind.reset()
         with pytest.raises(ConnectionClosedError):
             client.recv(timeout=20)
 
 
-@pytest.fixture
-def make_held(tape: Tape) -> Iterator[Standing]:
-    with Standing(Reel(tape), Pace(), host="127.0.0.1", port=0, notice=lambda _: None, hold=True) as made:
-        yield made
-
-
-def test_a_client_that_goes_is_gone_behind_it_too(make_held: Standing, folder: Path) -> None:
+def test_a_client_that_goes_is_gone_behind_it_too(held: Standing, folder: Path) -> None:
     context = server_context(certificate_in(folder))
-    upstream = ("127.0.0.1", make_held.server.port)
+    upstream = ("127.0.0.1", held.server.port)
     with TlsFront(context, host="127.0.0.1", port=0, upstream=upstream) as front:
         with connect(f"wss://localhost:{front.port}/ws/btcusdt@trade", proxy=None, ssl=trusting(folder)) as client:
             client.ping().wait(20)
-            (behind,) = make_held.server.connections
+            (behind,) = held.server.connections
             client.socket.close()
         assert behind.wait_gone(20)
 
