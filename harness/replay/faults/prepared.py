@@ -107,11 +107,13 @@ class _Altered:
 
     def move_times(self, steps: Sequence[ClockStep]) -> None:
         """Clock steps add up, each from its frame on as recorded; before all other faults, which find JSON broken."""
-        ms = 0
-        for step, end in zip(steps, [*(step.frame for step in steps[1:]), len(self._market) + 1], strict=True):
-            ms += step.ms
-            for place in self._market[step.frame - 1 : end - 1].tolist() if ms else ():
-                self._bodies[place] = altering.moved(self._bodies[place], ms)
+        ms = np.zeros(len(self._market), dtype=np.int64)
+        for step in steps:
+            ms[step.frame - 1] += step.ms
+        ms = np.cumsum(ms)
+        for frame in np.flatnonzero(ms).tolist():
+            place = int(self._market[frame])
+            self._bodies[place] = altering.moved(self._bodies[place], int(ms[frame]))
 
     def do(self, fault: Fault) -> None:
         """One fault; those of the clock are done."""
