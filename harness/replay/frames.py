@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harness.recordings.format import MARKET, USER
+from harness.recordings.format import MARKET
 from harness.replay.deflate import deflated_frame
-from harness.replay.envelope import api_frame, event_of, payload_of
+from harness.replay.envelope import payload_of
+from harness.replay.protocol.pushed import account_text
 from harness.replay.protocol.selection import Selection, Wrapping
 from harness.replay.tape import ACCOUNT, NO_STREAM, Tape
 from harness.replay.timeunit import in_microseconds
@@ -32,12 +33,6 @@ _FINAL_BINARY: Final = 0x82
 _KEPT: Final = 16
 #: Compressed frames that are kept, by body: the next selection has most of them in common with the last.
 _SQUEEZED: Final = 500_000
-
-_SHAPES: Final[dict[tuple[bool, Wrapping], Callable[[bytes], bytes]]] = {
-    (False, Wrapping.RAW): payload_of,
-    (True, Wrapping.RAW): event_of,
-    (True, Wrapping.API): api_frame,
-}
 
 
 def header(size: int, first: int = _FINAL_TEXT) -> bytes:
@@ -105,35 +100,48 @@ def strip_of(tape: Tape, selection: Selection, squeeze: Callable[[bytes], bytes]
     `squeeze` makes the whole frame of a body for a connection that compresses.
     """
     chosen = _chosen(tape, selection)
-    places = chosen.tolist()
-    bodies = _shaped([tape.bodies[place] for place in places], selection)
-    binary = [number for number, place in enumerate(places) if place in tape.binary] if tape.binary else []
-    if selection.deflated:
-        plain = set(binary)
-        frames = [
-            header(len(body), _FINAL_BINARY) + body if number in plain else squeeze(body)
-            for number, body in enumerate(bodies)
-        ]
-        blob, offsets = memoryview(b"".join(frames)), _offsets(np.fromiter(map(len, frames), np.int64, len(frames)))
-    else:
-        blob, offsets = wire(bodies, binary)
-    return Strip(position=chosen, offsets=offsets, blob=blob, account=selection.account, tape_frames=len(tape))
+    texts = [_text(tape, place, selection) for place in chosen.tolist()]
+    bodies = [text for text in texts if text is not None]
+    if len(bodies) < len(texts):
+        chosen = chosen[[text is not None for text in texts]]
+    binary = [number for number, place in enumerate(chosen.tolist()) if place in tape.binary] if tape.binary else []
+    blob, offsets = _squeezed(bodies, binary, squeeze) if selection.deflated else wire(bodies, binary)
+    return Strip(
+        position=chosen,
+        offsets=offsets,
+        blob=blob,
+        account=selection.account and not selection.streams,
+        tape_frames=len(tape),
+    )
 
 
-def _shaped(bodies: list[bytes], selection: Selection) -> list[bytes]:
+def _squeezed(
+    bodies: Sequence[bytes], binary: Collection[int], squeeze: Callable[[bytes], bytes]
+) -> tuple[memoryview, NDArray[np.int64]]:
+    plain = frozenset(binary)
+    frames = [
+        header(len(body), _FINAL_BINARY) + body if number in plain else squeeze(body)
+        for number, body in enumerate(bodies)
+    ]
+    return memoryview(b"".join(frames)), _offsets(np.fromiter(map(len, frames), np.int64, len(frames)))
+
+
+def _text(tape: Tape, place: int, selection: Selection) -> bytes | None:
+    """The body at a place as the connection receives it; None for an account event that it did not ask for."""
+    body = tape.bodies[place]
+    if tape.stream[place] == ACCOUNT:
+        return account_text(selection, body)
     if selection.microseconds:
-        connection = USER if selection.account else MARKET
-        bodies = [in_microseconds(connection, body) for body in bodies]
-    shape = _SHAPES.get((selection.account, selection.wrapping))
-    return list(map(shape, bodies)) if shape else bodies
+        body = in_microseconds(MARKET, body)
+    return payload_of(body) if selection.wrapping is Wrapping.RAW else body
 
 
 def _chosen(tape: Tape, selection: Selection) -> NDArray[np.int64]:
-    if selection.account:
-        return np.flatnonzero(tape.stream == ACCOUNT).astype(np.int64)
     wanted = [number for number, name in enumerate(tape.names) if name in selection.streams]
     if selection.streams:
         wanted.append(NO_STREAM)  # a fault in the recording reaches everybody who listens
+    if selection.account:
+        wanted.append(ACCOUNT)
     return np.flatnonzero(np.isin(tape.stream, wanted)).astype(np.int64)
 
 
