@@ -213,5 +213,5 @@ def test_after_the_disk_failed_nothing_is_ever_told(client: Client, monkeypatch:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
             client.told()
-    with pytest.raises(OSError, match="the log of orders is broken: .*No space left"):
+    with pytest.raises(OSError, match=r"the log of orders is broken: .*No space left"):
         client.told()
