@@ -44,28 +44,38 @@ tickproof record own.jsonl --url ws://127.0.0.1:9443 --stream btcusdt@trade --us
 """
 
 
+_Streams = Annotated[
+    list[str] | None, typer.Option("--stream", help="A stream's name, or several with commas; may be repeated.")
+]
+_StreamsFile = Annotated[Path | None, typer.Option(help="A file of streams' names, one a line; # begins a remark.")]
+_Url = Annotated[
+    str | None,
+    typer.Option(help="Where from instead: a host, or a whole address; {route} becomes public and market."),
+]
+_Connections = Annotated[
+    int, typer.Option(help="Spread streams over so many; more are opened when needed.", min=1, max=64)
+]
+_UserData = Annotated[
+    str | None, typer.Option(help="An account's address: a listen key's, or a /ws-api/v3 that asks for no key.")
+]
+_Reconnect = Annotated[
+    bool | None,
+    typer.Option("--reconnect/--no-reconnect", help="After an orderly close; default: unless from loopback."),
+]
+_Silent = Annotated[float | None, typer.Option(min=0, help="Seconds without a byte until a connection is made anew.")]
+
+
 def record(
     target: Annotated[Path, typer.Argument(help="Recording to write, .jsonl or .jsonl.zst.")],
-    streams: Annotated[
-        list[str] | None, typer.Option("--stream", help="A stream's name, or several with commas; may be repeated.")
-    ] = None,
-    streams_file: Annotated[
-        Path | None, typer.Option(help="A file of streams' names, one a line; # begins a remark.")
-    ] = None,
+    streams: _Streams = None,
+    streams_file: _StreamsFile = None,
     market: Annotated[str, typer.Option(help="spot or usdm; decides on the default hosts and routes.")] = "spot",
     data_only: Annotated[
         bool, typer.Option("--data-only", help="Spot from the host that has no account data.")
     ] = False,
-    url: Annotated[
-        str | None,
-        typer.Option(help="Where from instead: a host, or a whole address; {route} becomes public and market."),
-    ] = None,
-    connections: Annotated[
-        int, typer.Option(help="Spread streams over so many; more are opened when needed.", min=1, max=64)
-    ] = 1,
-    user_data: Annotated[
-        str | None, typer.Option(help="An account's address: a listen key's, or a /ws-api/v3 that asks for no key.")
-    ] = None,
+    url: _Url = None,
+    connections: _Connections = 1,
+    user_data: _UserData = None,
     redact_ids: Annotated[bool, typer.Option("--redact-ids", help="Replace ids of orders as well.")] = False,
     seconds_: Annotated[float, typer.Option("--seconds", min=0, help="How long, at most; 0 for until Ctrl-C.")] = 60.0,
     frames: Annotated[int, typer.Option(min=0, help="How many frames, at most; 0 for any number.")] = 0,
@@ -73,13 +83,8 @@ def record(
     rotate_mb: Annotated[float, typer.Option(min=0, help="A new file after so many MB of text, at most 1000.")] = 0.0,
     rotate_minutes: Annotated[float, typer.Option(min=0, help="A new file after so many minutes.")] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a capture that ended, in a next file.")] = False,
-    reconnect: Annotated[
-        bool | None,
-        typer.Option("--reconnect/--no-reconnect", help="After an orderly close; default: unless from loopback."),
-    ] = None,
-    silent: Annotated[
-        float | None, typer.Option(min=0, help="Seconds without a byte until a connection is made anew.")
-    ] = None,
+    reconnect: _Reconnect = None,
+    silent: _Silent = None,
     json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
 ) -> None:
     """Capture streams, byte for byte, with the time at which each frame was read. Ctrl-C ends it, and keeps it."""

@@ -119,13 +119,18 @@ class Live:
 
         Raises ServiceError when a connection cannot be made the first time.
         """
+        # Signals are the main thread's; a capture in another one is stopped by whoever started it.
+        heard = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
+        before = {number: signal.getsignal(number) for number in heard}
         self.sink.start()
         try:
-            asyncio.run(self._run())
-        except KeyboardInterrupt:  # in the moment before or after the loop listened for it
+            asyncio.run(self._run(heard))
+        except KeyboardInterrupt:  # in the moment before the loop listened for it
             self.stop("a signal")
         finally:
             self.sink.finish()
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def stop(self, by: str) -> None:
         """Take nothing more, and let `run` return."""
@@ -166,10 +171,9 @@ class Live:
             files=files_of(self._files.sealed),
         )
 
-    async def _run(self) -> None:
+    async def _run(self, heard: tuple[signal.Signals, ...]) -> None:
         loop = self._loop = asyncio.get_running_loop()
-        # Signals are the main thread's; a capture in another one is stopped by whoever started it.
-        for number in _SIGNALS if threading.current_thread() is threading.main_thread() else ():
+        for number in heard:
             loop.add_signal_handler(number, self.stop, "a signal")
         if self._wanted.limits.seconds:
             loop.call_later(self._wanted.limits.seconds, self.stop, "the time")
@@ -183,6 +187,10 @@ class Live:
                 line.kept.stop()
             await asyncio.gather(*running, stopped, return_exceptions=True)
             self._loop = None
+            # The files are about to be sealed: who asks again for the end does not keep them from it.
+            for number in heard:
+                loop.remove_signal_handler(number)
+                signal.signal(number, lambda *_: None)
 
     async def _until_end(self, running: Sequence[asyncio.Future[Any]], stopped: asyncio.Future[Any]) -> None:
         waiting: set[asyncio.Future[Any]] = set(running)
@@ -228,6 +236,7 @@ class _Line:
         self._carries: Literal["market", "user"] = "market" if number else "user"
         self._transport = StampedTransport(silent_s=live.silent_s)
         self._was_open = False
+        self._leaves_at_once = False
         subscription.requests = _Acknowledged(self._ready)
         self.kept = KeptConnection(self, self._on_frame, subscription, name=self._carries, policy=policy)
         self._tally = live.sink.tally(number)
@@ -249,6 +258,9 @@ class _Line:
         connection.ended.add_done_callback(lambda _: self._ended(connection))
         if self._subscription.is_in_url:
             self._ready()
+        if self._leaves_at_once:
+            self._leaves_at_once = False
+            asyncio.get_running_loop().call_soon(self.kept.reconnect_now, Reason.SHUTDOWN)  # once it is in use
         return connection
 
     def summary(self, redactor: Redactor, first: int, last: int) -> ConnectionSummary:
@@ -273,15 +285,23 @@ class _Line:
         )
 
     def _on_frame(self, body: bytes) -> None:
-        self._live.take(self._live.unix(self._transport.read_at), self._number, body)
+        at = self._live.unix(self._transport.read_at)
+        if self.outage and self._subscription.is_in_url:
+            self._ready()  # it came with the answer to the handshake, before `connect` has returned
+        self._live.take(at, self._number, body)
         if len(body) < _SHUTDOWN_BYTES and _SHUTDOWN in body:
-            self.kept.reconnect_now(Reason.SHUTDOWN)
+            if (
+                self.kept.connection is None
+            ):  # it came with the answer to the handshake, before the connection is in use
+                self._leaves_at_once = True
+            else:
+                self.kept.reconnect_now(Reason.SHUTDOWN)
 
     def _ready(self) -> None:
-        """All that it carries is subscribed."""
+        """All that it carries is subscribed, as was read just now."""
         outage, self.outage = self.outage, None
         if outage and not self._live.is_ending:
-            self._live.sink.back(replace(outage, back_ns=self._live.unix(time.monotonic_ns())))
+            self._live.sink.back(replace(outage, back_ns=self._live.unix(self._transport.read_at)))
 
     def _ended(self, connection: StampedConnection) -> None:
         if self._live.is_ending or (connection.closed_in_order and self._live.ends_when_closed):

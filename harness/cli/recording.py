@@ -23,12 +23,14 @@ from harness.units import NS_PER_MS, NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.recordings.format import Frame, Summary
+    from harness.recordings.format import Frame, Gap, Summary
 
 app = typer.Typer(no_args_is_help=True, help="Look at, check, import and generate recordings.")
 
 _FILE = Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.", metavar="FILE")]
 _PROGRESS_EVERY = 500
+#: Of a recording with many, the first.
+_GAPS_SHOWN = 20
 _AUTO = "auto"
 _Name = TypeVar("_Name", bound=str)
 
@@ -168,3 +170,14 @@ def _show_verified(console: Console, found: Summary) -> None:
         f"[bold]{escape(found.name)}[/] is whole: {found.frames:,} frames ({parts}) in {found.span_ns / NS_PER_S:.1f} s"
     )
     console.print(f"SHA-256 {found.sha256}", highlight=False)
+    for mark in found.gaps[:_GAPS_SHOWN]:
+        console.print(_gap(mark.gap), highlight=False, markup=False, soft_wrap=True)
+    if len(found.gaps) > _GAPS_SHOWN:
+        console.print(f"and {len(found.gaps) - _GAPS_SHOWN:,} more gaps")
+
+
+def _gap(gap: Gap) -> str:
+    """A gap in words."""
+    back = "the end" if gap.back_at_ns is None else f"{gap.back_at_ns / NS_PER_S:.1f} s"
+    carried = f"{len(gap.streams):,} streams" if gap.streams else "the account"
+    return f"gap: {carried} of connection {gap.number} from {gap.lost_at_ns / NS_PER_S:.1f} s to {back}: {gap.reason}"
