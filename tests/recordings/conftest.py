@@ -63,6 +63,16 @@ def usdm(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     return load(path)
 
 
+@pytest.fixture(scope="session")
+def spot_tickers(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Forty seconds of the shipped profile, with tickers of all symbols and raw trades of ten."""
+    path = tmp_path_factory.mktemp("spot") / "spot.jsonl"
+    profile = find_profile(DEFAULT_RECORDING, duration_ms=40_000)
+    streams = {**profile.streams, "ticker": "all", "miniTicker": "all", "trade": 10}
+    generate.generate(msgspec.structs.replace(profile, streams=streams), path)
+    return load(path)
+
+
 @pytest.fixture
 def shared() -> Path:
     if not SHARED.is_dir():

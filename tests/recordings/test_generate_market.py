@@ -28,6 +28,11 @@ def generated(request: pytest.FixtureRequest) -> Generated:
     return Generated(recording, list(messages(recording)))
 
 
+@pytest.fixture(scope="session", params=["spot_tickers", "usdm"])
+def with_tickers(request: pytest.FixtureRequest) -> list[Message]:
+    return list(messages(request.getfixturevalue(request.param)))
+
+
 def test_every_figure_is_within_what_was_measured(generated: Generated) -> None:
     findings = check(describe(generated.recording))
     assert len(findings) >= 30
@@ -111,11 +116,11 @@ def test_candles_are_the_sums_of_their_trades(generated: Generated) -> None:
             assert (candle["f"], candle["L"], candle["o"]) == (-1, -1, candle["c"])
 
 
-def test_tickers_follow_the_trades(generated: Generated) -> None:
+def test_tickers_follow_the_trades(with_tickers: list[Message]) -> None:
     """Last price, its trade's id, count and volume; high and low hold every trade since the first ticker."""
-    trades = by_symbol(generated.market, "trade")
+    trades = by_symbol(with_tickers, "trade")
     checked = 0
-    for symbol, tickers in by_symbol(generated.market, "ticker").items():
+    for symbol, tickers in by_symbol(with_tickers, "ticker").items():
         if symbol not in trades:
             continue
         by_id = {trade["t"]: trade for trade in trades[symbol]}
@@ -134,9 +139,9 @@ def test_tickers_follow_the_trades(generated: Generated) -> None:
     assert checked > 20
 
 
-def test_both_tickers_of_a_moment_tell_the_same(generated: Generated) -> None:
-    small = {(data["s"], data["E"]): data for data in of_kind(generated.market, "miniTicker")}
-    large = of_kind(generated.market, "ticker")
+def test_both_tickers_of_a_moment_tell_the_same(with_tickers: list[Message]) -> None:
+    small = {(data["s"], data["E"]): data for data in of_kind(with_tickers, "miniTicker")}
+    large = of_kind(with_tickers, "ticker")
     assert len(large) > 50
     for data in large:
         assert {key: data[key] for key in "cohlvq"} == {key: small[data["s"], data["E"]][key] for key in "cohlvq"}
