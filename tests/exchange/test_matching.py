@@ -78,6 +78,8 @@ def test_memory_is_bounded_without_an_archive() -> None:
     for number in range(5):
         exchange.place(numbered(number), 7)
     assert [code(exchange.status("BTCUSDT", f"1-{number}-B")) for number in range(5)] == [-2013, -2013, -2013, 0, 0]
+    assert [code(exchange.status("BTCUSDT", order_id=number)) for number in range(1, 6)] == [-2013, -2013, -2013, 0, 0]
+    assert (len(exchange._recent), len(exchange._names)) == (2, 2)
 
 
 @pytest.mark.parametrize("bad", ["", "x" * 37, "a b", "é", "a\n", "x;y"])
