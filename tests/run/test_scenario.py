@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from harness.errors import BackendNotInstalled, ConfigError, TickproofError, UnknownName
-from harness.run.scenario import PROFILES, Queries, choose, read, shipped
+from harness.replay.faults.fault import Faults, Gap
+from harness.replay.faults.plan import FaultPlan
+from harness.replay.faults.rules import GapRule
+from harness.run.scenario import PROFILES, Flood, Paced, Queries, Resolved, choose, read, shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +93,40 @@ def test_the_resolved_settings_say_what_was_chosen_and_hold_no_other_profile() -
     assert settings["effort"]["blocks"] == 1
     assert settings["bot"]["market"]["slow"] == 40
     assert "profiles" not in settings
+
+
+@pytest.mark.parametrize("name", ["ws-flood", "ws-paced"])
+def test_faults_may_be_asked_for_and_are_told_as_the_replay_resolved_them(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine.toml"
+    text = shipped()[name].read_text(encoding="utf-8")
+    path.write_text(f'{text}\n[faults]\nseed = 7\n[[faults.fault]]\nkind = "gap"\ncount = 1\n', encoding="utf-8")
+    scenario = read(path)
+    resolved = Resolved(scenario=scenario, effort=scenario.profiles["smoke"], recording=RECORDING)
+    assert isinstance(scenario, Flood | Paced)
+    assert scenario.faults == FaultPlan(seed=7, fault=(GapRule(count=1),))
+    assert resolved.settings()["faults"]["fault"][0]["kind"] == "gap"
+    told = resolved.settings(Faults(seed=7, faults=(Gap(frame=31),)))["faults"]
+    assert msgspec.json.encode(told) == b'{"seed":7,"faults":[{"kind":"gap","frame":31}],"lossless":false}'
+
+
+def test_a_scenario_without_faults_says_nothing_of_them() -> None:
+    (flood,) = choose(["ws-flood"], "smoke", RECORDING, [])
+    assert "faults" not in flood.settings()
+
+
+def test_a_wrong_fault_names_its_place_in_the_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = shipped()["ws-flood"].read_text(encoding="utf-8")
+    path.write_text(f'{text}\n[[faults.fault]]\nkind = "gap"\nat = 1\nby = 2\n', encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"faults\.fault\[0\]: unknown key 'by'; allowed: at, count, chance, every, only"
+    ):
+        read(path)
+
+
+def test_faults_have_no_place_where_nothing_is_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = shipped()["json"].read_text(encoding="utf-8")
+    path.write_text(f"{text}\n[faults]\nseed = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"unknown key 'faults'; allowed: name, title"):
+        read(path)
