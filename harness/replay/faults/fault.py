@@ -158,8 +158,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def lossless(self) -> bool:
         """Whether a correct client still sees every frame once, in order and unaltered: digests can be compared.
 
-        It presumes that the client comes back on its own only where it is cut, and that a reset waits until the
-        client has read what was sent before: a reset throws away what the other side has not read.
+        It presumes that clients leave only where they are cut, and that a reset waits until what was sent before it has
+        arrived: a reset throws away the rest.
         """
         return all(_keeps_all(fault) for fault in self.faults)
 

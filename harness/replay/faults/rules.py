@@ -125,7 +125,7 @@ class CutRule(LineRule, frozen=True, kw_only=True, tag="cut"):
     """The connection ends.
 
     "clean" is a close frame with `code` and the end; "reset" a TCP reset; "half_open" neither sends nor reads any more
-    and stays open; "mid_frame" sends half of the next frame's bytes before a reset.
+    and stays open; "mid_frame" sends the beginning of a frame before a reset.
     """
 
     how: CutHow = "reset"
