@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from harness.backends.registry import registry
 from harness.bot.account_feed import MOST_KEPT, AccountFeed, OrderReport
 from harness.bot.wire import Wire
 from harness.exchange.fills import FillRules
-from harness.exchange.matching import Accepted, Exchange
+from harness.exchange.matching import Accepted, Cancelled, Exchange
 from harness.exchange.orders import Order, Side
 from harness.exchange.reports import canceled, expired, rejected, reports_of, wrapped
 
@@ -97,7 +98,7 @@ def test_a_filled_order_is_told_as_it_was_booked_to_the_last_digit(told: Told) -
 
 
 def test_a_cancelled_order_is_told_under_its_own_id(told: Told) -> None:
-    told.feed.on_frame(wrapped(canceled(accepted(), "cancel-1")))
+    told.feed.on_frame(wrapped(canceled(replace(accepted(), cancelled=Cancelled(cancel_id="cancel-1", time_ms=9)))))
     (report,) = told.reports
     assert (report.client_order_id, report.execution, report.status) == ("1-7-B", "CANCELED", "CANCELED")
 
