@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -77,7 +76,7 @@ class Replay:
         while True:
             try:
                 self._ask("state")
-            except (urllib.error.URLError, OSError) as error:
+            except ReplayFailed as error:
                 if time.monotonic() > until or self._process.poll() is not None:
                     stop(self._process)
                     raise ReplayFailed(f"the replay server did not start\n{self._last_words()}") from error
@@ -125,8 +124,11 @@ class Replay:
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
-        with _OPENER.open(request, timeout=_ANSWER_SECONDS) as answer:
-            return json.loads(answer.read())
+        try:
+            with _OPENER.open(request, timeout=_ANSWER_SECONDS) as answer:
+                return json.loads(answer.read())
+        except OSError as error:
+            raise ReplayFailed(f"{what}: {error}") from error
 
     def _last_words(self) -> str:
         return self._log.read_bytes()[-2000:].decode(errors="replace").strip()

@@ -97,16 +97,18 @@ class Trial:
         except (DriverFailed, ReplayFailed, ValueError) as error:
             outcome.failure = f"{type(error).__name__}: {error}"
         outcome.notes = self._driver.notes
-        outcome.paths = [connection.path for connection in self._replay.connections()]
+        with contextlib.suppress(ReplayFailed):
+            outcome.paths = [connection.path for connection in self._replay.connections()]
         return outcome
 
     def _round(self, one: Round) -> Difference:
         if one.cut:
-            self._relay.cut()
+            self._cut()
         elif one.closed:
             self._close()
         self._driver.ask(one.ask, one.streams, seconds=_ASK_SECONDS)
         self._await_streams(one.wanted)
+        self._messages = self._driver.ask("count", seconds=_ASK_SECONDS)  # answers among them, which are not waited for
         first, end = self._play(self._step)
         served = [self._replay.served(connection, first, end) for connection in self._replay.connections()]
         self._await_messages(sum(map(len, served)))
@@ -120,6 +122,16 @@ class Trial:
         self._frame += frames
         self._replay.play_to(self._frame, seconds=_PLAY_SECONDS)
         return first, self._replay.place_of(self._frame) + 1
+
+    def _cut(self) -> None:
+        before = {connection.number for connection in self._replay.connections() if connection.open}
+        self._relay.cut()
+        until = time.monotonic() + _SUBSCRIBED_SECONDS
+        # The server hears of it a moment later; until then the streams seem to be subscribed still.
+        while any(connection.open and connection.number in before for connection in self._replay.connections()):
+            if time.monotonic() > until:
+                raise ReplayFailed("connections that were cut are still open to the server")
+            time.sleep(0.02)
 
     def _close(self) -> None:
         """Let the client close, and leave out what it receives meanwhile: some close with the next frame only."""
