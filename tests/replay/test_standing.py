@@ -11,12 +11,16 @@ from websockets.sync.client import connect
 from harness.errors import ConfigError, PortTaken
 from harness.replay.pacing import Pace
 from harness.replay.reel import Reel
+from harness.replay.side.showing import About
 from harness.replay.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.replay.tape import Tape
+
+
+ABOUT = About(recording="made", title="Made", market="spot", source="generated", sha256="0" * 64, pace="as recorded")
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def notices() -> SimpleQueue[str]:
 
 @pytest.fixture
 def standing(tape: Tape, notices: SimpleQueue[str]) -> Iterator[Standing]:
-    with Standing(Reel(tape), Pace(speed=20.0), host="127.0.0.1", port=0, notice=notices.put) as made:
+    with Standing(Reel(tape), Pace(speed=20.0), about=ABOUT, host="127.0.0.1", port=0, notice=notices.put) as made:
         yield made
 
 
@@ -47,7 +51,7 @@ def test_the_recording_begins_with_the_first_client_and_again_when_all_have_read
 
 
 def test_in_a_flood_each_client_gets_the_recording_from_its_start(tape: Tape, notices: SimpleQueue[str]) -> None:
-    with Standing(Reel(tape), Pace(), host="127.0.0.1", port=0, notice=notices.put) as standing:
+    with Standing(Reel(tape), Pace(), about=ABOUT, host="127.0.0.1", port=0, notice=notices.put) as standing:
         url = f"{standing.url}/stream?streams=btcusdt@trade"
         with connect(url, proxy=None, compression=None) as first, connect(url, proxy=None, compression=None) as second:
             for client in (second, first):
@@ -57,7 +61,7 @@ def test_in_a_flood_each_client_gets_the_recording_from_its_start(tape: Tape, no
 def test_a_client_may_subscribe_bit_by_bit(make_tape: Callable[..., Tape], notices: SimpleQueue[str]) -> None:
     reel = Reel(make_tape(200, 10_000_000))
     with (
-        Standing(reel, Pace(speed=4.0), host="::1", port=0, notice=notices.put) as standing,
+        Standing(reel, Pace(speed=4.0), about=ABOUT, host="::1", port=0, notice=notices.put) as standing,
         connect(f"{standing.url}/ws", proxy=None, compression=None) as client,
     ):
         client.send('{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}')
@@ -73,7 +77,7 @@ def test_a_client_may_subscribe_bit_by_bit(make_tape: Callable[..., Tape], notic
 
 
 def test_a_client_that_leaves_is_told_of_and_the_next_is_served(tape: Tape, notices: SimpleQueue[str]) -> None:
-    with Standing(Reel(tape), Pace(speed=0.1), host="127.0.0.1", port=0, notice=notices.put) as standing:
+    with Standing(Reel(tape), Pace(speed=0.1), about=ABOUT, host="127.0.0.1", port=0, notice=notices.put) as standing:
         for _ in range(2):
             with connect(f"{standing.url}/ws/btcusdt@trade", proxy=None, compression=None) as client:
                 client.recv(timeout=20)
@@ -82,7 +86,7 @@ def test_a_client_that_leaves_is_told_of_and_the_next_is_served(tape: Tape, noti
 
 
 def test_closing_cuts_clients_off(tape: Tape, notices: SimpleQueue[str]) -> None:
-    standing = Standing(Reel(tape), Pace(speed=0.001), host="127.0.0.1", port=0, notice=notices.put)
+    standing = Standing(Reel(tape), Pace(speed=0.001), about=ABOUT, host="127.0.0.1", port=0, notice=notices.put)
     with connect(f"{standing.url}/ws/btcusdt@trade", proxy=None, compression=None) as client:
         client.recv(timeout=20)
         standing.close()
@@ -95,4 +99,4 @@ def test_a_taken_port_and_a_foreign_host_are_refused(standing: Standing, tape: T
     port = int(standing.url.rpartition(":")[2])
     for host, error in (("127.0.0.1", PortTaken), ("10.0.0.1", ConfigError)):
         with pytest.raises(error):
-            Standing(Reel(tape), Pace(speed=None), host=host, port=port, notice=print)
+            Standing(Reel(tape), Pace(speed=None), about=ABOUT, host=host, port=port, notice=print)

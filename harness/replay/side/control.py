@@ -6,43 +6,24 @@ names only, and no page of another origin may change anything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import Meta
 
 from harness.replay.rest.http import HttpAnswer, HttpRequest
+from harness.replay.side.exposition import CONTENT_TYPE, Exposition
+from harness.replay.side.requests import BadBody, Pause, Seek, Start, prefers_html, read_body
+from harness.replay.side.words import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.replay.audience import Listing
     from harness.replay.cursor import Stretch
+    from harness.replay.side.showing import Shower
     from harness.replay.stage import Stage
 
 ROOT: Final = "/tickproof"
-
-Number = Annotated[int, Meta(ge=1, le=2**53)]
-
-
-class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /tickproof/start`."""
-
-    until_frame: Number | None = None
-    """Pause again once this market frame of the turn is due."""
-
-
-class Seek(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /tickproof/seek`: one of the two."""
-
-    frame: Number | None = None
-    """Go on with this market frame of the recording, counted from 1."""
-    seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
-    """Go on with the first frame at or after so many seconds of the recording."""
-
-
-class Pause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /tickproof/pause`: empty."""
 
 
 class StretchShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +42,7 @@ class ConnectionShown(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     path: str
+    """Of its first request, listen keys masked."""
     open: bool
     frames: int
     """Data frames handed over."""
@@ -68,13 +50,16 @@ class ConnectionShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Control:
-    """Answers what is asked below `/tickproof`."""
+    """Answers what is asked below `/tickproof`; from any thread."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, shower: Shower, stage: Stage) -> None:
+        self._shower = shower
         self._stage = stage
+        exposition = Exposition(shower.recent)
         self._routes: Final[dict[tuple[str, str], Callable[[HttpRequest], HttpAnswer]]] = {
-            ("GET", "/state"): lambda _: _json(self._stage.status()),
-            ("GET", "/connections"): lambda _: _json([_shown(listing) for listing in self._stage.listings()]),
+            ("GET", "/state"): lambda _: _json(shower.showing().json()),
+            ("GET", "/connections"): lambda _: _json(msgspec.json.encode([_shown(one) for one in shower.listings()])),
+            ("GET", "/metrics"): lambda _: _fresh(exposition.text(), CONTENT_TYPE),
             ("POST", "/start"): self._start,
             ("POST", "/pause"): self._pause,
             ("POST", "/seek"): self._seek,
@@ -86,44 +71,49 @@ class Control:
             return None
         path = request.path.removeprefix(ROOT).rstrip("/")
         found = self._routes.get((request.method, path))
-        if found is not None:
+        if found is None:
+            return self._unknown(path)
+        try:
             return found(request)
+        except BadBody as error:
+            return _said(400, str(error))
+
+    def _unknown(self, path: str) -> HttpAnswer:
         allowed = sorted(method for method, known in self._routes if known == path)
-        if allowed:
-            return _said(405, f"use {' or '.join(allowed)}", ("Allow", ", ".join(allowed)))
-        return _said(404, f"no such page; known: {', '.join(ROOT + known for _, known in self._routes)}")
+        if not allowed:
+            return _said(404, f"no such page; known: {', '.join(ROOT + known for _, known in self._routes)}")
+        methods = [name for method in allowed for name in ((method, "HEAD") if method == "GET" else (method,))]
+        return _said(405, f"use {' or '.join(allowed)}", ("Allow", ", ".join(methods)))
 
     def _start(self, request: HttpRequest) -> HttpAnswer:
-        try:
-            wanted = msgspec.json.decode(request.body or b"{}", type=Start)
-        except msgspec.MsgspecError as error:
-            return _said(400, str(error))
-        self._stage.start(until_frame=wanted.until_frame)
-        return _json(self._stage.status())
+        self._stage.start(until_frame=read_body(request, Start).until_frame)
+        return self._moved(request)
 
     def _pause(self, request: HttpRequest) -> HttpAnswer:
-        try:
-            msgspec.json.decode(request.body or b"{}", type=Pause)
-        except msgspec.MsgspecError as error:
-            return _said(400, str(error))
+        read_body(request, Pause)
         self._stage.pause()
-        return _json(self._stage.status())
+        return self._moved(request)
 
     def _seek(self, request: HttpRequest) -> HttpAnswer:
-        try:
-            wanted = msgspec.json.decode(request.body or b"{}", type=Seek)
-        except msgspec.MsgspecError as error:
-            return _said(400, str(error))
-        if (wanted.frame is None) == (wanted.seconds is None):
-            return _said(400, "give either `frame` or `seconds`")
+        wanted = read_body(request, Seek)
         self._stage.seek(frame=wanted.frame, seconds=wanted.seconds)
-        return _json(self._stage.status())
+        return self._moved(request)
+
+    def _moved(self, request: HttpRequest) -> HttpAnswer:
+        """The sending thread carries it out within milliseconds: this answer may still tell of the time before."""
+        self._shower.forget()
+        if prefers_html(request):
+            return HttpAnswer(status=303, headers=(("Location", ROOT), *_NO_STORE))
+        return _json(self._shower.showing().json())
+
+
+_NO_STORE: Final = (("Cache-Control", "no-store"),)
 
 
 def _shown(listing: Listing) -> ConnectionShown:
     return ConnectionShown(
         number=listing.number,
-        path=listing.path,
+        path=masked(listing.path),
         open=listing.open,
         frames=listing.frames,
         sent=[_stretch(stretch) for stretch in listing.stretches],
@@ -142,8 +132,12 @@ def _stretch(stretch: Stretch) -> StretchShown:
     )
 
 
-def _json(value: object) -> HttpAnswer:
-    return HttpAnswer(body=msgspec.json.encode(value), headers=(("Cache-Control", "no-store"),))
+def _json(body: bytes) -> HttpAnswer:
+    return HttpAnswer(body=body, headers=_NO_STORE)
+
+
+def _fresh(body: bytes, content_type: str) -> HttpAnswer:
+    return HttpAnswer(body=body, content_type=content_type, headers=_NO_STORE)
 
 
 def _said(status: int, words: str, *headers: tuple[str, str]) -> HttpAnswer:
