@@ -14,6 +14,7 @@ from harness.recordings.catalogue import find
 from harness.recordings.format import load
 from harness.replay.envelope import payload_of
 from harness.replay.tape import tape_of
+from harness.services.program import free_port
 from harness.spawn import python_environment, spawn, stop
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ class Stretch:
 class Replay:
     """A server of its own for one client; a context manager that ends it by its process id."""
 
-    def __init__(self, recording: str, *, port: int, speed: float, log: Path) -> None:
-        self.port = port
+    def __init__(self, recording: str, *, speed: float, log: Path, tls_folder: Path | None = None) -> None:
+        """With TLS as well where there is a folder for the certificate."""
+        self.port = free_port()
+        self.tls_port = free_port()
         self.recording = load(find(recording))
         self.tape: Tape = tape_of(self.recording.frames)
         self._log = log
         argv = [sys.executable, "-m", "harness.cli.main", "replay", "serve", recording, "--hold"]
-        argv += ["--speed", str(speed), "--port", str(port)]
+        argv += ["--speed", str(speed), "--port", str(self.port)]
+        if tls_folder is not None:
+            argv += ["--tls", "--tls-port", str(self.tls_port), "--tls-folder", str(tls_folder)]
         with log.open("wb") as file:
             self._process = spawn(argv, env=python_environment(), stdout=file.fileno(), stderr=subprocess.STDOUT)
 

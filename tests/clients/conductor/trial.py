@@ -16,9 +16,6 @@ from conductor.plan import CHANNELS, rounds
 from conductor.relay import Relay
 from conductor.replay import Replay, ReplayFailed, subscribed
 from conductor.talk import DriverFailed, DriverProcess
-from harness.replay.certificate import certificate_in, server_context
-from harness.replay.tls_front import TlsFront
-from harness.services.program import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +23,8 @@ if TYPE_CHECKING:
     from conductor.plan import Client, Round
     from harness.replay.tape import Tape
 
+#: What `tickproof replay serve --tls` says that a client is to trust, in the folder for it.
+_CERTIFICATE: Final = "replay-certificate.pem"
 _FOLDER: Final = Path(__file__).resolve().parent.parent
 #: Market frames of the recording that are played in a round, where it has enough for all of them.
 FRAMES = 3_000
@@ -183,18 +182,15 @@ def try_client(
     """
     received = scratch / f"{client.name}.received"
     with ExitStack() as stack:
+        tls_folder = scratch / "tls" if client.tls else None
         replay = stack.enter_context(
-            Replay(recording, port=free_port(), speed=SPEED, log=scratch / f"{client.name}.replay")
+            Replay(recording, speed=SPEED, log=scratch / f"{client.name}.replay", tls_folder=tls_folder)
         )
-        relay = stack.enter_context(Relay(replay.port))
+        relay = stack.enter_context(Relay(replay.port if tls_folder is None else replay.tls_port))
+        streams = f"ws://127.0.0.1:{relay.port}" if tls_folder is None else f"wss://localhost:{relay.port}"
         environ = {**_environ(), **client.environ}
-        streams = f"ws://127.0.0.1:{relay.port}"
-        if client.tls:
-            files = certificate_in(scratch)
-            context = server_context(files)
-            front = stack.enter_context(TlsFront(context, host="127.0.0.1", port=0, upstream=("127.0.0.1", relay.port)))
-            environ["SSL_CERT_FILE"] = str(files.certificate)
-            streams = f"wss://localhost:{front.port}"
+        if tls_folder is not None:
+            environ["SSL_CERT_FILE"] = str(tls_folder / _CERTIFICATE)
         argv = [str(python), "-m", f"drivers.{client.driver}", "--streams", streams]
         argv += ["--rest", f"http://127.0.0.1:{replay.port}", "--market", client.market, "--received", str(received)]
         driver = stack.enter_context(
