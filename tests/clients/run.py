@@ -23,6 +23,7 @@ from conductor.trial import Outcome, try_client
 def main() -> int:
     """The status to exit with."""
     given = _arguments()
+    given.folder = given.folder.resolve()  # drivers have a working folder of their own
     given.folder.mkdir(parents=True, exist_ok=True)
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="tickproof-clients-") as scratch:
