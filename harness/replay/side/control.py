@@ -12,6 +12,8 @@ import msgspec
 
 from harness.replay.rest.http import HttpAnswer, HttpRequest
 from harness.replay.side.exposition import CONTENT_TYPE, Exposition
+from harness.replay.side.page import CONTENT_TYPE as HTML
+from harness.replay.side.page import HEADERS, ROOT, Page
 from harness.replay.side.requests import BadBody, Pause, Seek, Start, prefers_html, read_body
 from harness.replay.side.words import masked
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from harness.replay.cursor import Stretch
     from harness.replay.side.showing import Shower
     from harness.replay.stage import Stage
-
-ROOT: Final = "/tickproof"
 
 
 class StretchShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +55,10 @@ class Control:
     def __init__(self, shower: Shower, stage: Stage) -> None:
         self._shower = shower
         self._stage = stage
+        self._page = Page()
         exposition = Exposition(shower.recent)
         self._routes: Final[dict[tuple[str, str], Callable[[HttpRequest], HttpAnswer]]] = {
+            ("GET", ""): self._shown,
             ("GET", "/state"): lambda _: _json(shower.showing().json()),
             ("GET", "/connections"): lambda _: _json(msgspec.json.encode([_shown(one) for one in shower.listings()])),
             ("GET", "/metrics"): lambda _: _fresh(exposition.text(), CONTENT_TYPE),
@@ -81,9 +83,15 @@ class Control:
     def _unknown(self, path: str) -> HttpAnswer:
         allowed = sorted(method for method, known in self._routes if known == path)
         if not allowed:
-            return _said(404, f"no such page; known: {', '.join(ROOT + known for _, known in self._routes)}")
+            return _said(404, f"no such page; known: {', '.join(sorted({ROOT + known for _, known in self._routes}))}")
         methods = [name for method in allowed for name in ((method, "HEAD") if method == "GET" else (method,))]
         return _said(405, f"use {' or '.join(allowed)}", ("Allow", ", ".join(methods)))
+
+    def _shown(self, request: HttpRequest) -> HttpAnswer:
+        # In this order: a client that keeps up is never behind what was due before it was looked at.
+        shown, listings = self._shower.recent(), self._shower.listings()
+        body = self._page.render(shown, listings, still="still" in request.query)
+        return HttpAnswer(body=body, content_type=HTML, headers=HEADERS)
 
     def _start(self, request: HttpRequest) -> HttpAnswer:
         self._stage.start(until_frame=read_body(request, Start).until_frame)
@@ -101,10 +109,12 @@ class Control:
 
     def _moved(self, request: HttpRequest) -> HttpAnswer:
         """The sending thread carries it out within milliseconds: this answer may still tell of the time before."""
-        self._shower.forget()
         if prefers_html(request):
-            return HttpAnswer(status=303, headers=(("Location", ROOT), *_NO_STORE))
-        return _json(self._shower.showing().json())
+            answer = HttpAnswer(status=303, headers=(("Location", ROOT), *_NO_STORE))
+        else:
+            answer = _json(self._shower.showing().json())
+        self._shower.forget()
+        return answer
 
 
 _NO_STORE: Final = (("Cache-Control", "no-store"),)
