@@ -18,6 +18,7 @@ from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
 from harness.replay.pacing import Pace
 from harness.replay.reel import Reel
+from harness.replay.side.showing import about
 from harness.replay.standing import Standing
 from harness.replay.tape import tape_of
 
@@ -34,8 +35,10 @@ SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"
 @pytest.fixture(scope="module")
 def market() -> Iterator[str]:
     """The shipped recording at ten times its pace, for whoever connects."""
-    tape = tape_of(load(find(DEFAULT_RECORDING)).frames)
-    with Standing(Reel(tape), Pace(speed=10.0), host="127.0.0.1", port=0, notice=lambda _: None) as standing:
+    recording = load(find(DEFAULT_RECORDING))
+    tape, pace = tape_of(recording.frames), Pace(speed=10.0)
+    served = about(recording, tape.names, pace, account=True)
+    with Standing(Reel(tape), pace, about=served, host="127.0.0.1", port=0, notice=lambda _: None) as standing:
         yield standing.url
 
 
