@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.replay.stage import Stage, StageStatus
 
 #: What costs time to work out is shown for so long before it is worked out again.
-FRESH_NS: Final = NS_PER_S
+FRESH_NS: Final = Nanoseconds(NS_PER_S)
 #: More of a name or title is not shown.
 _MOST_CHARACTERS: Final = 300
 _T = TypeVar("_T")
