@@ -76,8 +76,11 @@ class Audience:
         """How many clients do not take what is due."""
         return sum(cursor.blocked_since is not None for cursor in self.cursors)
 
-    def look(self, connection: Connection, strips: Strips, turn: int, place: int) -> bool:
-        """Take note of what a connection wants now; whether it is new here. The replay is at `place` of a turn."""
+    def look(self, connection: Connection, strips: Strips, turn: int, place: int, count: int = 0) -> bool:
+        """Take note of what a connection wants now; whether it is new here. The replay is at `place` of a turn.
+
+        `count` data frames went to the one whose place a new one takes.
+        """
         selection = connection.selection
         cursor = self._cursors.get(connection)
         if connection.gone:
@@ -87,7 +90,9 @@ class Audience:
             if selection != cursor.selection:
                 cursor.change(selection, strips.get(selection), turn, place)
         elif not selection.empty:
-            self._cursors[connection] = Cursor(connection, selection, strips.get(selection), turn=turn, position=place)
+            self._cursors[connection] = Cursor(
+                connection, selection, strips.get(selection), turn=turn, position=place, count=count
+            )
             return True
         return False
 

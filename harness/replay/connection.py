@@ -17,6 +17,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from harness.replay.orders.account import Cut
 from harness.replay.protocol.session import END
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _RECEIVE_BYTES: Final = 64 * 1024
 _SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
 #: For the client's answer to a close frame, and for its end of the connection.
 _CLOSE_SECONDS: Final = 10.0
+#: Answers and events that a client has not read; with more it is cut off.
+_MAX_WAITING_BYTES: Final = 8 << 20
 #: A trickle is sent in slices of this.
 _SLICE_S: Final = 0.01
 
@@ -46,8 +49,7 @@ class Connection:
     """One client; what it wants may be read from any thread.
 
     `on_change` is told whenever that changes, and when it is lost. `settle` is called after each turn and before
-    anything is answered; what it returns is told to everybody by `tell`, after the answer. Where it raises OSError
-    nothing is answered, ever.
+    anything is answered; where it raises OSError nothing is answered, ever. `tell` is called after the answer.
     """
 
     def __init__(
@@ -58,8 +60,8 @@ class Connection:
         number: int,
         stall_seconds: float,
         on_change: Callable[[Connection], None],
-        settle: Callable[[], list[bytes]] = list,
-        tell: Callable[[list[bytes]], None] = lambda _: None,
+        settle: Callable[[], None] = lambda: None,
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._socket = sock
         self._conversation = conversation
@@ -70,11 +72,13 @@ class Connection:
         self._thinking = threading.Lock()
         self._writing = threading.Lock()
         self._outbox: deque[bytes] = deque()
+        self._waiting = 0
         self._in_frame = False
         self._thawed = threading.Event()
         self._thawed.set()
         self._gone = threading.Event()
         self._breaks_off = False
+        self._is_cut = False
         self._reason = ""
         self._over_since: float | None = None
         self.number = number
@@ -129,14 +133,14 @@ class Connection:
         if not self._writing.acquire(blocking=False):
             return 0
         try:
-            if not self._in_frame and not self._empty_outbox(socket.MSG_DONTWAIT):
+            if not self._empty_outbox(socket.MSG_DONTWAIT):
                 return 0
             taken = self._socket.send(data, socket.MSG_DONTWAIT)
             self._in_frame = not is_boundary(taken)
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise PeerLost(self._reason or f"went away: {error.strerror or error}") from error
+            raise self._gone_away(error) from error
         finally:
             self._writing.release()
         self._flush()
@@ -171,6 +175,7 @@ class Connection:
         """Send bytes past the protocol, between two frames: for faults on purpose."""
         with contextlib.suppress(PeerLost):
             self._outbox.append(data)
+            self._waiting += len(data)
             self._flush()
 
     def drain(self, seconds: float) -> bool:
@@ -223,7 +228,7 @@ class Connection:
     def _read(self) -> None:
         reason = "went away"
         try:
-            while data := self._socket.recv(_RECEIVE_BYTES):
+            while (data := self._socket.recv(_RECEIVE_BYTES)) and not self._is_cut:
                 self._thawed.wait()
                 self._receive(data)
             if not self._breaks_off:
@@ -256,14 +261,15 @@ class Connection:
         Without `flags` it waits until the system takes all; else what is left goes out with the next turn or frame.
         """
         with self._thinking:
-            said = turn(self._conversation)
+            said, cut = self._turn(turn)
             try:
-                events = self._settle()
+                self._settle()
             except OSError as error:
                 self._lose(f"is not answered: {error}")
                 self.abort()
                 return
             self._outbox.extend(said)
+            self._waiting += sum(map(len, said))
             selection, over = self._conversation.selection, self._conversation.over
         try:
             self._flush(flags)  # first of all: whoever is told that a connection is over may end it
@@ -276,8 +282,18 @@ class Connection:
             self.selection = selection
             self.has_subscribed = self.has_subscribed or not selection.empty
             self._on_change(self)
-        if events:
-            self._tell(events)
+        if cut or self._waiting > _MAX_WAITING_BYTES:
+            self._lose("was cut on purpose" if cut else "does not read its answers")
+            self.abort()
+        self._tell()
+
+    def _turn(self, turn: Callable[[Conversation], list[bytes]]) -> tuple[list[bytes], bool]:
+        """What the conversation says, and whether the connection must be cut instead."""
+        try:
+            return turn(self._conversation), False
+        except Cut:
+            self._is_cut = True  # what the client said after it was never received
+            return [], True
 
     def _lose(self, reason: str) -> None:
         if not self._reason:
@@ -291,14 +307,15 @@ class Connection:
         emptied = True
         while emptied and self._outbox and not self._in_frame and self._writing.acquire(blocking=False):
             try:
-                emptied = self._in_frame or self._empty_outbox(flags)
+                emptied = self._empty_outbox(flags)
             finally:
                 self._writing.release()
 
     def _empty_outbox(self, flags: int = 0) -> bool:
-        """Whether all was sent; with MSG_DONTWAIT, what the system does not take at once is left."""
-        while self._outbox:
+        """Whether all was sent that may be; with MSG_DONTWAIT, what the system does not take at once is left."""
+        while self._outbox and not self._in_frame:
             said = self._outbox.popleft()
+            self._waiting -= len(said)
             if said == END:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_WR)
@@ -306,8 +323,12 @@ class Connection:
                 self._send(memoryview(said))
             elif left := said[self._send_some(said) :]:
                 self._outbox.appendleft(left)
+                self._waiting += len(left)
                 return False
         return True
+
+    def _gone_away(self, error: OSError, sent: int = 0) -> PeerLost:
+        return PeerLost(self._reason or f"went away: {error.strerror or error}", sent)
 
     def _send_some(self, data: bytes) -> int:
         try:
@@ -315,7 +336,7 @@ class Connection:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise PeerLost(self._reason or f"went away: {error.strerror or error}") from error
+            raise self._gone_away(error) from error
 
     def _send(self, data: memoryview) -> None:
         sent = 0
@@ -325,7 +346,7 @@ class Connection:
         except BlockingIOError:
             raise PeerLost(f"read nothing for {self._stall_seconds:g} s", sent) from None
         except OSError as error:
-            raise PeerLost(self._reason or f"went away: {error.strerror or error}", sent) from None
+            raise self._gone_away(error, sent) from None
 
 
 def _unsent(sock: socket.socket) -> int:

@@ -22,16 +22,20 @@ _MAX_HEAD_BYTES: Final = 96 * 1024
 _HEAD_SECONDS: Final = 10.0
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"[A-Z]+ (\S{1,200})")
+_ORIGIN: Final = re.compile(rb"\r\norigin:[ \t]*(\S*)", re.IGNORECASE)
+_HOST: Final = re.compile(rb"\r\nhost:[ \t]*(\S*)", re.IGNORECASE)
+_API_PATHS: Final = ("/ws-api/", "/ws-fapi/")
 _NOTHING: Final = Selection(wrapping=Wrapping.RAW)
 
 
 class Desk(session.Desk, Protocol):
     """What all connections share of the exchange's account side."""
 
-    def settle(self) -> list[bytes]:
+    def settle(self, deliver: Callable[[list[bytes]], None] | None = None) -> list[bytes]:
         """Make good what was accepted since the last call, and return the account events that tell of it.
 
-        Raises OSError when it cannot be made good: then nobody may be told, ever.
+        `deliver` is given the same before later ones can be. Raises OSError when it cannot be made good: then nobody
+        may be told, ever.
         """
         ...
 
@@ -44,6 +48,12 @@ class House:
     desk: Desk | None = None
     answer: Callable[[HttpRequest, int], HttpAnswer] | None = None
     """Who answers HTTP; without it only WebSocket is spoken."""
+    expired: Callable[[int], list[str]] = lambda _now_ns: []
+    """Listen keys that ended since the last call; each is told once."""
+    paths: tuple[str, ...] = ("/",)
+    """How a path begins that leads anywhere."""
+    max_connections: int = 1_024
+    """At once; more are answered 503."""
 
 
 class Conversation:
@@ -116,11 +126,22 @@ class Conversation:
             return []
         found = _TARGET.match(self._head)
         self.path = found[1].decode(errors="replace") if found else ""
-        if self._refusal is not None:
-            return [_refused(self._refusal), *self._end()]
+        refusal = self._refusal or self._objection()
+        if refusal is not None:
+            return [_refused(refusal), *self._end()]
         head, self._head = self._head, b""
         self._session = self._begun(head)
         return self._session.receive(head, now_ns)
+
+    def _objection(self) -> int | None:
+        """The status by which what is asked first is refused; None for what is let in."""
+        if not self.path.startswith(self._house.paths):
+            return 404
+        # A page of somebody else that is open in a browser here must not trade. Streams are for all to see.
+        origin = _ORIGIN.search(self._head)
+        if origin and self.path.startswith(_API_PATHS) and not _is_ours(origin[1], _HOST.search(self._head)):
+            return 403
+        return None
 
     def _begun(self, head: bytes) -> Session | HttpSession:
         house = self._house
@@ -138,3 +159,7 @@ class Conversation:
 def _refused(status: int) -> bytes:
     words = responses.get(status, "Refused")
     return f"HTTP/1.1 {status} {words}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+
+
+def _is_ours(origin: bytes, host: re.Match[bytes] | None) -> bool:
+    return host is not None and origin.lower() in {b"http://" + host[1].lower(), b"https://" + host[1].lower()}

@@ -105,8 +105,8 @@ class Cursor:
 
     @property
     def place(self) -> tuple[Strip, int]:
-        """Its strip, and the frames of it that were handed over."""
-        return self._strip, self._next
+        """Its strip, and how many more frames of it are behind the client than data frames were handed over."""
+        return self._strip, self._base
 
     def _offer_piece(self, end: int, now_ns: Nanoseconds, budget: int | None) -> int:
         strip, start = self._strip, self._offset
@@ -155,4 +155,5 @@ class Cursor:
         self._turn = turn
         self._first = position
         self._next = strip.before(position)
+        self._base = self._next - self.sent.count
         self._offset = int(strip.offsets[self._next])

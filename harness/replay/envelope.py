@@ -46,7 +46,7 @@ def payload_of(body: bytes) -> bytes:
     try:
         return bytes(_decode_combined(body).data)
     except msgspec.MsgspecError:
-        return body
+        return body[found.end() :] if found is not None else body
 
 
 def event_of(body: bytes) -> bytes:

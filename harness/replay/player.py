@@ -16,9 +16,11 @@ import numpy as np
 
 from harness.replay.connection import PeerLost
 from harness.replay.errors import ReplayFailed
+from harness.replay.hand_overs import HandOvers
 from harness.replay.line import NO_TRICKLE
 from harness.replay.pacing import SendLog, wait_until
 from harness.replay.programme import Programme, Run, merged, pieces
+from harness.replay.sent import Sent
 from harness.units import Nanoseconds
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ class Player:
         self._selections = [connection.selection for connection in self._connections]
         self._strips = [strips.get(selection, pace.market_frames) for selection in self._selections]
         self._next = [0] * len(self._connections)
+        self._overs = [HandOvers() for _ in self._connections]
+        self._bases = list(self._next)
         self._reached = 0
         self._logs: list[list[SendLog]] = [[] for _ in self._connections]
         self._sent = {False: 0, True: 0}
@@ -99,6 +103,14 @@ class Player:
     def connections(self) -> list[Connection]:
         """Those it plays to; new ones take the place of those that were cut on purpose."""
         return list(self._connections)
+
+    def sent(self) -> list[Sent]:
+        """What each market connection was sent so far; from any thread."""
+        return [
+            Sent(self._source.tape, strip, self._bases[owner], self._overs[owner])
+            for owner, strip in enumerate(self._strips)
+            if not strip.account
+        ]
 
     @property
     def market_frames(self) -> int:
@@ -198,6 +210,7 @@ class Player:
         strip = self._strips[owner]
         start = int(strip.offsets[first])
         frames = strip.blob[start : int(strip.offsets[end])]
+        self._overs[owner].note(end - first, self._clock.now())
         try:
             if self._trickle.until > self._reached:
                 self._connections[owner].trickle(frames, self._trickle.bytes_per_second)
@@ -237,6 +250,7 @@ class Player:
         self._selections[owner] = selection
         self._strips[owner] = self._source.get(selection, self._pace.market_frames)
         self._next[owner] = self._strips[owner].before(position)
+        self._bases[owner] = self._next[owner] - self._overs[owner].count
 
     def _joined_logs(self) -> tuple[SendLog, ...]:
         if self._pace.floods:

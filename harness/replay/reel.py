@@ -7,14 +7,16 @@ returns.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
+from harness.recordings.format import REST
 from harness.recordings.loop import Loop
 from harness.replay.frames import Strips
 from harness.replay.tape import tape_of
 
 if TYPE_CHECKING:
-    from harness.recordings.format import Recording
+    from harness.recordings.format import Frame, Recording
     from harness.replay.tape import Tape
 
 
@@ -27,6 +29,7 @@ class Reel:
         self._recording = recording
         self._loop: Loop | None = None
         self._ahead: tuple[int, Strips] | None = None
+        self._bodies: deque[tuple[Tape, list[Frame]]] = deque(maxlen=3)
         self._lock = threading.Lock()
 
     @property
@@ -41,8 +44,16 @@ class Reel:
         with self._lock:
             if self._ahead is None or self._ahead[0] != number:
                 self._loop = self._loop or Loop(self._recording)
-                self._ahead = number, Strips(tape_of(self._loop.moved(number)))
+                frames = list(self._loop.moved(number))
+                self._ahead = number, Strips(tape_of(frames))
+                self._bodies.append(
+                    (self._ahead[1].tape, [frame for frame in frames if frame.connection.startswith(REST)])
+                )
             return self._ahead[1]
+
+    def bodies_of(self, tape: Tape) -> list[Frame]:
+        """The REST bodies of a later turn, by its tape; none for a turn that is long over."""
+        return next((frames for known, frames in list(self._bodies) if known is tape), [])
 
     def prepare(self, number: int, like: Strips) -> None:
         """Build a turn in a thread of its own, with the strips for whatever was wanted of the turn `like`."""

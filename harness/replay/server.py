@@ -12,15 +12,20 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from harness.errors import ConfigError, PortTaken
 from harness.replay.connection import Connection
 from harness.replay.conversation import Conversation, House
+from harness.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: A client that reads nothing for so long has stopped.
 STALL_SECONDS: Final = 30.0
+#: For clients to answer a close frame at the end.
+_GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 64
 
 
@@ -53,7 +58,12 @@ class Server:
         self._house = house or House()
         self._desk = self._house.desk
         self._stall_seconds = stall_seconds
-        self._count = 0
+        self.accepted = 0
+        """Connections that were let in."""
+        self.refused = 0
+        """Connections that were refused on purpose."""
+        self._events: deque[bytes] = deque()
+        self._telling = threading.Lock()
         self._refusals: deque[int | None] = deque()
         self._told = on_change
         self._changed = threading.Condition()
@@ -139,6 +149,15 @@ class Server:
             with self._changed, contextlib.suppress(ValueError):
                 self._connections.remove(connection)
 
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """Close all connections in order, and wait a little for their clients to answer."""
+        connections = self.connections
+        for connection in connections:
+            connection.close(code, reason)
+        until = time.monotonic() + _GOODBYE_S
+        for connection in connections:
+            connection.wait_gone(max(0.0, until - time.monotonic()))
+
     def close(self) -> None:
         """Stop listening, and drop all."""
         self._closed.set()
@@ -173,46 +192,66 @@ class Server:
     def _greet(self, sock: socket.socket) -> Connection | None:
         refused = bool(self._refusals)
         status = self._refusals.popleft() if refused else None
+        if len(self._connections) >= self._house.max_connections:
+            status = 503
+        self.refused += refused
         if refused and status is None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
             return None
-        self._count += 1
+        self.accepted += 1
         return Connection(
             sock,
             Conversation(self._house, now_ns=time.monotonic_ns(), refusal=status),
-            number=self._count,
+            number=self.accepted,
             stall_seconds=self._stall_seconds,
             on_change=self._on_change,
             settle=self._settle,
             tell=self._tell,
         )
 
-    def _settle(self) -> list[bytes]:
+    def _settle(self) -> None:
         if self._desk is None:
-            return []
+            return
         if self.broken:
             raise OSError(self.broken)
         try:
-            return self._desk.settle()
+            self._desk.settle(self._events.extend)
         except OSError as error:
             self.broken = f"{error.strerror or error}"
             self.wake()
             raise
 
-    def _tell(self, events: list[bytes]) -> None:
-        for event in events:
-            for connection in self.connections:
-                connection.push(event)
+    def _tell(self) -> None:
+        """Hand the account events that were settled to all connections, in their order."""
+        # One thread at a time, and whoever it is looks again after letting go. A push takes a turn and so comes by here.
+        while self._events and self._telling.acquire(blocking=False):
+            try:
+                while self._events:
+                    event = self._events.popleft()
+                    for connection in self.connections:
+                        connection.push(event)
+            finally:
+                self._telling.release()
 
     def _keep_alive(self) -> None:
         while not self._closed.wait(self._tick_seconds):
             now = time.monotonic_ns()
+            for key in self._house.expired(now):
+                self._end_listening(key)
             for connection in self.connections:
                 if connection.wait_gone(0) or connection.overdue:
                     self.drop(connection)
                 else:
                     connection.tick(now)
+
+    def _end_listening(self, key: str) -> None:
+        """Tell whoever listens by a key that it ended, and close: nothing more would come."""
+        event = msgspec.json.encode({"e": "listenKeyExpired", "E": time.time_ns() // NS_PER_MS, "listenKey": key})
+        for connection in self.connections:
+            if key in connection.path:
+                connection.push(event)
+                connection.close(1000, "listenKey expired")
 
     def _on_change(self, connection: Connection) -> None:
         if connection.gone and connection.has_subscribed:

@@ -16,6 +16,7 @@ from harness.replay.audience import Audience
 from harness.replay.connection import PeerLost
 from harness.replay.line import NO_TRICKLE
 from harness.replay.pacing import wait_until
+from harness.replay.sent import Sent
 from harness.replay.timeline import Timeline
 from harness.units import NS_PER_S, Nanoseconds
 
@@ -93,8 +94,12 @@ class Stage:
         self._audience = Audience(clock, stall_seconds=stall_seconds, lost=self._on_lost)
         self._until: int | None = None
         self._missing = 0
+        self._cut_counts: deque[int] = deque()
+        """Data frames that market connections had got which were cut; those that take their places count on."""
         self._silent_until = Nanoseconds(0)
         self._trickle = NO_TRICKLE
+        self.on_rewind: Callable[[], None] = lambda: None
+        """Called by the sending thread when the recording is at its start again."""
         self._turn = 0
         self._strips = reel.first
         self._timeline.load(reel.first.tape, before=0)
@@ -128,6 +133,14 @@ class Stage:
     def where(self) -> tuple[Tape, int]:
         """The tape of the turn under way, and the place that is reached on it."""
         return self._strips.tape, self._timeline.place
+
+    def sent(self) -> list[Sent]:
+        """What each market connection that is open was sent of this turn."""
+        return [
+            Sent(self._strips.tape, *cursor.place, cursor.sent)
+            for cursor in self._audience.cursors
+            if cursor.selection.streams
+        ]
 
     def status(self) -> StageStatus:
         """Where it is now."""
@@ -175,8 +188,12 @@ class Stage:
 
     def _look(self, connection: Connection) -> None:
         place = 0 if self._timeline.floods and not self._missing else self._timeline.place
-        if not self._audience.look(connection, self._strips, self._turn, place):
+        takes_over = self._cut_counts and not connection.selection.account
+        count = self._cut_counts[0] if takes_over else 0
+        if not self._audience.look(connection, self._strips, self._turn, place, count):
             return
+        if takes_over:
+            self._cut_counts.popleft()
         selection = connection.selection
         what = "account events" if selection.account else f"{len(selection.streams)} streams"
         self._notice(f"a client subscribed to {what}")
@@ -202,6 +219,7 @@ class Stage:
         self._go_to(place)
         self._until = None
         self._missing = 0
+        self._cut_counts.clear()
         if self._line is not None:
             self._line.rewind(timeline.place)
         if self._state == "ended":
@@ -298,7 +316,10 @@ class Stage:
             return
         effect = self._line.strike([cursor.connection for cursor in self._audience.cursors])
         for connection in effect.cut:
-            self._audience.drop(connection, "was cut on purpose", place)
+            count = self._audience.leave(connection, place)
+            if not connection.was_account and not effect.live:
+                self._cut_counts.append(count or 0)
+            self._notice(f"a client was cut on purpose, after {count:,} frames")
         self._trickle = effect.trickle or self._trickle
         if effect.resume_at is not None:
             self._go_to(effect.resume_at)
@@ -325,6 +346,7 @@ class Stage:
         self._state = self._rest
         if self._line is not None:
             self._line.rewind(0)
+        self.on_rewind()
         return True
 
     def _turn_over(self, place: int) -> bool:

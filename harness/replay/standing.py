@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from harness.clock import MonotonicClock
@@ -15,24 +16,37 @@ from harness.replay.side.showing import Counts, Shower
 from harness.replay.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sized
     from types import TracebackType
 
     from harness.replay.conversation import Desk
     from harness.replay.line import Line
+    from harness.replay.orders.latency import TickToOrder
     from harness.replay.pacing import Pace
     from harness.replay.protocol.rules import Rules
     from harness.replay.reel import Reel
+    from harness.replay.rest.routes import Rest
     from harness.replay.side.showing import About
 
-    Answering = Callable[[HttpRequest, int], HttpAnswer | None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What a replay has beside its streams."""
+
+    desk: Desk | None = None
+    rest: Rest | None = None
+    expired: Callable[[int], list[str]] = lambda _now_ns: []
+    """Listen keys that ended since the last call; each is told once."""
+    orders: Sized | None = None
+    """Those that were accepted; None where none are taken."""
+    tick_to_order: Callable[[], TickToOrder | None] = lambda: None
 
 
 class Standing:
     """Serves from the moment it is made until `close`; a context manager.
 
-    `notice` is told in words, from several threads, what clients do. `doors` answer HTTP, one after another, what the
-    side door does not. Raises PortTaken, and ConfigError for a host that is not loopback.
+    `notice` is told in words, from several threads, what clients do; `exchange` makes what asks where the replay is.
+    Raises PortTaken, and ConfigError for a host that is not loopback.
     """
 
     def __init__(
@@ -46,18 +60,22 @@ class Standing:
         notice: Callable[[str], None],
         hold: bool = False,
         line: Line | None = None,
-        desk: Desk | None = None,
-        doors: Callable[[Stage], list[Answering]] = lambda _: [],
+        exchange: Callable[[Stage], Exchange] = lambda _: Exchange(),
         rules: Rules = SPOT,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         clock = MonotonicClock()
+        self.tls_url: str | None = None
+        """Where TLS is spoken before it, once that is so."""
         self._line = line
         self.stage = Stage(reel, pace, clock=clock, notice=notice, hold=hold, stall_seconds=stall_seconds, line=line)
-        shower = Shower(about, self.stage, self._counts, clock=clock)
-        self._answering: list[Answering] = [Control(shower, self.stage).answer, *doors(self.stage)]
+        self._exchange = exchange(self.stage)
+        if self._exchange.rest is not None:
+            self.stage.on_rewind = self._exchange.rest.restart
+        shower = Shower(about, self.stage, self._counts, clock=clock, tick_to_order=self._exchange.tick_to_order)
+        self._control = Control(shower, self.stage)
         self._made = threading.Event()
-        house = House(rules=rules, desk=desk, answer=self._answer)
+        house = House(rules=rules, desk=self._exchange.desk, answer=self._answer, expired=self._exchange.expired)
         self.server = Server(host, port, house=house, stall_seconds=stall_seconds, on_change=self.stage.on_change)
         if line is not None:
             line.attach(self.server)
@@ -86,17 +104,20 @@ class Standing:
 
     def _answer(self, request: HttpRequest, now_ns: int) -> HttpAnswer:
         self._made.wait()  # the server takes clients before it is known here
-        for answer in self._answering:
-            found = answer(request, now_ns)
-            if found is not None:
-                return found
-        return refused(404, -1000, "Not found.")
+        found = self._control.answer(request, now_ns)
+        if found is None and self._exchange.rest is not None:
+            found = self._exchange.rest.answer(request, now_ns)
+        return found or refused(404, -1000, "Not found.")
 
     def _counts(self) -> Counts:
         return Counts(
             url=self.url,
+            tls_url=self.tls_url,
             open_connections=len(self.server.connections),
+            accepted_connections=self.server.accepted,
+            refused_connections=self.server.refused,
             faults_happened=self._line.happened if self._line is not None else 0,
+            orders=len(self._exchange.orders) if self._exchange.orders is not None else None,
         )
 
 

@@ -24,7 +24,7 @@ class Stamps(NamedTuple):
     """By `time.monotonic_ns`; None for what is not known."""
 
     trigger_frame: int | None = None
-    """The market frame that the order answers, counted from 1 in the order of the tape."""
+    """The market frame that the order answers, counted from 1 on the client's market connection."""
     trigger_sent_ns: int | None = None
     """When that frame was sent."""
     last_sent_ns: int | None = None

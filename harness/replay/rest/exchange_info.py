@@ -18,9 +18,8 @@ _LARGEST: Final = Decimal(900_000_000_000)
 #: What the exchange writes for a contract that never ends; ccxt knows it by this number.
 _NEVER_MS: Final = 4_133_404_800_000
 _STP: Final = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"]
-_SPOT_ORDERS: Final = [
-    "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
-]  # fmt: skip
+#: What the simulated exchange takes.
+_SPOT_ORDERS: Final = ["LIMIT", "LIMIT_MAKER"]
 _USDM_ORDERS: Final = [
     "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET",
 ]  # fmt: skip
