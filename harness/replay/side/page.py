@@ -122,7 +122,7 @@ def _row(listing: Listing, stage: StageStatus) -> _Row:
     behind = (stage.turn - last.turn) * stage.frames + stage.place - last.end
     return _Row(
         number=listing.number,
-        path=listing.path,
+        path=masked(listing.path),
         open=listing.open,
         account=listing.account,
         streams=len(last.selection.streams),
