@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from harness.replay.faults.plan import FaultPlan
+
 LOAD_SECONDS: Final = 120.0
 ANSWER_SECONDS: Final = 30.0
 SERVE_SECONDS: Final = 600.0
@@ -58,6 +60,7 @@ class ReplayProcess:
         host: str = "127.0.0.1",
         port: int = 0,
         stall_seconds: float = 30.0,
+        faults: FaultPlan | None = None,
         timeout: float = LOAD_SECONDS,
     ) -> Self:
         """Start the process and load the recording, looped to `min_frames` frames; from the main thread only.
@@ -81,6 +84,7 @@ class ReplayProcess:
                     host=host,
                     port=port,
                     stall_seconds=stall_seconds,
+                    faults=faults,
                 )
             )
             replay.ready = replay._await(messages.Ready, timeout)

@@ -10,6 +10,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.replay.faults.fault import Faults
+from harness.replay.faults.plan import FaultPlan
+
 VERSION: Final = 1
 
 Count = Annotated[int, Meta(ge=1)]
@@ -30,6 +33,8 @@ class Load(_Request, frozen=True, kw_only=True, tag="load"):
     port: Port = 0
     ping_seconds: Positive = 20.0
     stall_seconds: Positive = 30.0
+    faults: FaultPlan | None = None
+    """What shall go wrong on purpose, by frames of the looped recording."""
 
 
 class Serve(_Request, frozen=True, kw_only=True, tag="serve"):
@@ -38,7 +43,7 @@ class Serve(_Request, frozen=True, kw_only=True, tag="serve"):
     mode: Literal["flood", "paced"]
     speed: Positive = 1.0
     frames: Count | None = None
-    """Cut after the n-th market frame of the recording."""
+    """Cut after the n-th market frame of the recording; with faults, after what is sent by that frame's place."""
     connections: Annotated[int, Meta(ge=1, le=64)] = 1
     log: str | None = None
     """Where the send log of a paced serve goes; a second market connection's gets `.1` before the suffix."""
@@ -82,6 +87,8 @@ class Ready(_Event, frozen=True, kw_only=True, tag="ready"):
     passes: int
     """How many times the recording was looped."""
     streams: tuple[str, ...]
+    faults: Faults | None = None
+    """The plan with every number filled in; None where none was given."""
 
 
 class Armed(_Event, frozen=True, kw_only=True, tag="armed"):

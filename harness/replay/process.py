@@ -23,7 +23,11 @@ from harness.recordings.loop import looped
 from harness.replay import ceiling, messages
 from harness.replay.conversation import House
 from harness.replay.errors import BadRequest, ReplayFailed
+from harness.replay.faults.fault import Faults
+from harness.replay.faults.prepared import prepared
+from harness.replay.faults.resolution import resolve
 from harness.replay.frames import Strips
+from harness.replay.line import Line
 from harness.replay.pacing import Pace, SendLog, lateness_us
 from harness.replay.protocol.rules import SPOT
 from harness.replay.server import Server
@@ -33,6 +37,7 @@ from harness.replay.tape import tape_of
 if TYPE_CHECKING:
     from typing import BinaryIO, NoReturn
 
+    from harness.replay.faults.prepared import Prepared
     from harness.replay.player import Played
     from harness.replay.tape import Tape
 
@@ -52,6 +57,8 @@ class Lines(Protocol):
 class _Loaded:
     server: Server
     strips: Strips
+    prepared: Prepared
+    """The tape with its faults, as it is served."""
 
 
 class Replay:
@@ -133,14 +140,17 @@ class Replay:
         if self._loaded is not None:
             self._loaded.server.close()
             self._loaded = None
-        tape, passes = _tape(Path(request.recording), request.min_frames)
+        recorded, passes = _tape(Path(request.recording), request.min_frames)
+        faults = resolve(request.faults, recorded) if request.faults is not None else None
+        made = prepared(recorded, faults or Faults(seed=0))
+        tape = made.tape
         server = Server(
             request.host,
             request.port,
             house=House(rules=replace(SPOT, ping_seconds=request.ping_seconds)),
             stall_seconds=request.stall_seconds,
         )
-        self._loaded = _Loaded(server=server, strips=Strips(tape))
+        self._loaded = _Loaded(server=server, strips=Strips(tape), prepared=made)
         gc.collect()
         gc.freeze()
         self._tell(
@@ -152,6 +162,7 @@ class Replay:
                 bytes=tape.body_bytes,
                 passes=passes,
                 streams=tape.names,
+                faults=faults,
             )
         )
 
@@ -162,14 +173,17 @@ class Replay:
             raise BadRequest("a flood has no schedule and leaves no send log; leave `log` out, or serve in mode paced")
         if request.log is not None and not Path(request.log).parent.is_dir():
             raise BadRequest(f"the folder of the send log does not exist: {Path(request.log).parent}")
+        line = Line(loaded.prepared.line)
+        line.attach(loaded.server)
         self._tell(messages.Armed())
         played = serve_once(
             loaded.server,
             loaded.strips,
-            Pace(speed=speed, market_frames=request.frames),
+            Pace(speed=speed, market_frames=_cut(loaded.prepared, request.frames)),
             connections=request.connections,
             wait_seconds=request.wait_seconds,
             given_up=self._given_up,
+            line=line,
         )
         if request.log is not None:
             for number, log in enumerate(played.logs):
@@ -233,6 +247,13 @@ def _tape(path: Path, min_frames: int) -> tuple[Tape, int]:
         raise RecordingError(path, 1, "holds REST bodies only: there is no frame to serve")
     served_once = sum(1 for frame in recording.frames if frame.connection in {"market", "user"})
     return tape, math.ceil(len(tape) / served_once) if once else 1
+
+
+def _cut(made: Prepared, frames: int | None) -> int | None:
+    """How many market frames are sent up to a frame as recorded."""
+    if frames is None or frames >= len(made.after):
+        return None
+    return made.market_frames_after(frames)
 
 
 def _done(played: Played) -> messages.Done:

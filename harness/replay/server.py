@@ -224,7 +224,7 @@ class Server:
 
     def _tell(self) -> None:
         """Hand the account events that were settled to all connections, in their order."""
-        # One thread at a time, and whoever it is looks again after letting go. A push takes a turn and so comes by here.
+        # One thread at a time, and whoever it is looks again after letting go: a push takes a turn and comes by here.
         while self._events and self._telling.acquire(blocking=False):
             try:
                 while self._events:

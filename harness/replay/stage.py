@@ -142,8 +142,12 @@ class Stage:
             if cursor.selection.streams
         ]
 
-    def status(self) -> StageStatus:
-        """Where it is now."""
+    def lateness(self) -> Lateness:
+        """Of the last hand-overs; takes milliseconds to work out."""
+        return self._audience.lateness()
+
+    def status(self, lateness: Lateness | None = None) -> StageStatus:
+        """Where it is now; with a lateness that was asked for before, or as it is."""
         timeline, audience = self._timeline, self._audience
         return StageStatus(
             state=self._state,
@@ -156,7 +160,7 @@ class Stage:
             lagging=audience.lagging,
             sent_market_frames=audience.sent_market_frames,
             sent_user_frames=audience.sent_user_frames,
-            lateness_us=audience.lateness(),
+            lateness_us=lateness if lateness is not None else audience.lateness(),
         )
 
     def listings(self) -> list[Listing]:
@@ -204,10 +208,14 @@ class Stage:
 
     def _start(self, until_frame: int | None) -> None:
         self._until = None if until_frame is None else self._timeline.place_of_frame(until_frame) + 1
+        if self._until is not None and self._until <= self._timeline.place:
+            self._until = None
+            self._pause()
+            return
         self._state = "playing"
 
     def _pause(self) -> None:
-        if self._state == "playing":
+        if self._state in {"playing", "held", "waiting"}:
             self._state = "paused"
             self._timeline.stop()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.recordings.format import Recording
+    from harness.replay.faults.fault import Faults
     from harness.results.store import RunFolder
     from harness.run.plan import Slot
     from harness.run.scenario import Profile, Resolved
@@ -80,6 +81,8 @@ class Runner:
         self._warnings: list[str] = []
         self._environment: Environment | None = None
         self._failures = 0
+        self._faults: dict[str, Faults] = {}
+        """As the replay resolved them, by scenario."""
 
     def run(self) -> Result:
         """Everything that was chosen. A run that breaks or is interrupted still leaves its result, marked as such.
@@ -129,6 +132,8 @@ class Runner:
 
     def _run_scenario(self, resolved: Resolved, around: Surroundings) -> None:
         with open_stage(resolved, around) as stage:
+            if isinstance(stage, ReplayStage) and stage.faults is not None:
+                self._faults[resolved.name] = stage.faults
             if isinstance(stage, ReplayStage) and resolved.effort.ceiling_repeats:
                 self._progress.note("measuring the replay server's own ceiling")
                 self._ceilings.append(stage.ceiling())
@@ -193,7 +198,7 @@ class Runner:
                 tickproof=__version__,
             ),
             environment=self._environment or environment(services={}, pinned=False, facts={}),
-            scenarios=[_scenario(resolved) for resolved in choice.scenarios],
+            scenarios=[_scenario(resolved, self._faults.get(resolved.name)) for resolved in choice.scenarios],
             recordings=[recording_facts(choice.recording)],
             trials=list(self._trials),
             ceilings=list(self._ceilings),
@@ -201,9 +206,9 @@ class Runner:
         )
 
 
-def _scenario(resolved: Resolved) -> Scenario:
+def _scenario(resolved: Resolved, faults: Faults | None) -> Scenario:
     scenario = resolved.scenario
-    settings = resolved.settings()
+    settings = resolved.settings(faults)
     return Scenario(
         name=scenario.name,
         title=scenario.title,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from harness.recordings.format import Recording
     from harness.replay.controller import Serving
+    from harness.replay.faults.fault import Faults
     from harness.replay.messages import Done
     from harness.run.messages import Outcome
     from harness.run.plan import Slot
@@ -87,7 +88,10 @@ def open_stage(resolved: Resolved, around: Surroundings) -> Iterator[Stage]:
     else:
         around.note(f"{scenario.name}: loading {around.recording.name}")
         with ReplayProcess.start(
-            around.recording.path, min_frames=resolved.effort.frames, cores=around.other_cores
+            around.recording.path,
+            min_frames=resolved.effort.frames,
+            cores=around.other_cores,
+            faults=scenario.faults,
         ) as replay:
             yield ReplayStage(resolved, scenario, around, replay)
 
@@ -104,6 +108,11 @@ class ReplayStage:
         self._replay = replay
         self._frames = _frames_of(resolved, scenario, around, replay.ready.market_frames)
         self._trials = 0
+
+    @property
+    def faults(self) -> Faults | None:
+        """What goes wrong on purpose in each trial, with every number filled in."""
+        return self._replay.ready.faults
 
     def ceiling(self) -> Ceiling:
         """How fast this very server drains into clients that do nothing else, on the worker's core."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.recordings.format import Market, Recording, Source
     from harness.replay.audience import Listing
     from harness.replay.orders.latency import TickToOrder
-    from harness.replay.pacing import Pace
+    from harness.replay.pacing import Lateness, Pace
     from harness.replay.stage import Stage, StageStatus
 
 #: What costs time to work out is shown for so long before it is worked out again.
@@ -111,10 +111,11 @@ class Shower:
         self._ask_tick_to_order = tick_to_order
         self._looking = threading.Lock()
         self._tick_to_order: _Kept[TickToOrder | None] | None = None
+        self._lateness: _Kept[Lateness] | None = None
         self._recent: _Kept[Showing] | None = None
 
     def showing(self) -> Showing:
-        """The replay as it is at this moment; its tick-to-order may be a second old."""
+        """The replay as it is at this moment; its lateness and tick-to-order may be a second old."""
         with self._looking:
             return self._take(self._clock.now())
 
@@ -141,9 +142,11 @@ class Shower:
     def _take(self, now: Nanoseconds) -> Showing:
         if not _is_fresh(self._tick_to_order, now):
             self._tick_to_order = _Kept(self._ask_tick_to_order(), now)
+        if not _is_fresh(self._lateness, now):
+            self._lateness = _Kept(self._stage.lateness(), now)
         showing = Showing(
             about=self._about,
-            stage=self._stage.status(),
+            stage=self._stage.status(self._lateness.value),
             counts=self._counts(),
             tick_to_order=self._tick_to_order.value,
         )
