@@ -22,11 +22,12 @@ from harness.cli.report import show
 from harness.errors import ConfigError, ExitCode
 from harness.recordings import catalogue
 from harness.recordings.format import load
+from harness.replay.faults.plan import find_plan, read_plan
 from harness.results.equality import equalities
 from harness.results.store import RESULT, RunFolder
 from harness.run.plan import arms_of
 from harness.run.runner import Choice, Runner
-from harness.run.scenario import choose, shipped
+from harness.run.scenario import choose, shipped, with_faults
 
 if TYPE_CHECKING:
     from harness.results.model import Result
@@ -46,6 +47,7 @@ def bench(
     blocks: Annotated[
         int | None, typer.Option(min=1, help="Blocks of every scenario, instead of the profile's.")
     ] = None,
+    faults: Annotated[str | None, typer.Option(help="A plan of faults: a shipped one, or TOML.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Repeats the random order of an earlier run.")] = None,
     out: Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.")] = Path("reports"),
     list_: Annotated[
@@ -75,6 +77,8 @@ def bench(
     chosen = choose(scenario or [], profile, path.name.removesuffix(".zst").removesuffix(".jsonl"), stack or [])  # type: ignore[arg-type]  # choose() refuses any other name
     if blocks is not None:
         chosen = [_with_blocks(resolved, blocks) for resolved in chosen]
+    if faults is not None:
+        chosen = with_faults(chosen, read_plan(find_plan(faults)))
     if dry_run:
         _show_plan(console, chosen)
         return ExitCode.GOOD

@@ -18,7 +18,7 @@ from harness.errors import ConfigError, UnknownName
 from harness.recordings import calibration, catalogue, generate, importers, statistics
 from harness.recordings.format import Market, load
 from harness.recordings.format import verify as verify_file
-from harness.units import NS_PER_MS, NS_PER_S
+from harness.units import MS_PER_S, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,9 +130,15 @@ def generate_(
         str, typer.Option(help="The name of a shipped profile, or a TOML file.", metavar="NAME-OR-TOML")
     ] = catalogue.DEFAULT_RECORDING,
     seed: Annotated[int | None, typer.Option(help="Instead of the profile's own.", min=0)] = None,
+    rate: Annotated[float | None, typer.Option(help="Times the profile's rate of messages.", min=0.001)] = None,
+    more_symbols: Annotated[
+        int | None, typer.Option(help="Made-up symbols beside those that the profile lists.", min=0, max=2_000)
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long, instead of the profile's own.", min=1)] = None,
 ) -> None:
-    """Make a recording from a profile; the same profile and seed give the same text everywhere."""
-    wanted = generate.find_profile(profile, seed=seed)
+    """Make a recording from a profile; the same profile, seed and options give the same text everywhere."""
+    duration_ms = round(seconds * MS_PER_S) if seconds is not None else None
+    wanted = generate.find_profile(profile, seed=seed, rate=rate, more_symbols=more_symbols, duration_ms=duration_ms)
     with _progress(f"generating {wanted.name}", wanted.duration_ms) as advance:
         count = generate.generate(wanted, target, _every(_PROGRESS_EVERY, advance))
     print(f"{target}: {count:,} frames, seed {wanted.seed}")

@@ -34,7 +34,7 @@ class Load(_Request, frozen=True, kw_only=True, tag="load"):
     ping_seconds: Positive = 20.0
     stall_seconds: Positive = 30.0
     faults: FaultPlan | None = None
-    """What shall go wrong on purpose, by frames of the looped recording."""
+    """What shall go wrong on purpose, among the first `min_frames` frames; 0: among all of the recording."""
 
 
 class Serve(_Request, frozen=True, kw_only=True, tag="serve"):

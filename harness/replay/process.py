@@ -141,7 +141,9 @@ class Replay:
             self._loaded.server.close()
             self._loaded = None
         recorded, passes = _tape(Path(request.recording), request.min_frames)
-        faults = resolve(request.faults, recorded) if request.faults is not None else None
+        # Among the frames that were asked for: a longer recording must not carry them away behind the end of a serve.
+        asked = recorded.cut(request.min_frames or None)
+        faults = resolve(request.faults, asked) if request.faults is not None else None
         made = prepared(recorded, faults or Faults(seed=0))
         tape = made.tape
         server = Server(

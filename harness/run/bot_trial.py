@@ -6,10 +6,11 @@ import asyncio
 import resource
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.backends.registry import registry
 from harness.bot.app import Bot
+from harness.bot.connection.policy import ConnectionPolicy
 from harness.bot.plan import Plan
 from harness.bot.settings import Addresses
 from harness.errors import NotTrustworthy
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from harness.bot.metrics import BotReport
     from harness.measure.probes import Mark
     from harness.run.messages import BotJob
+
+#: For a replay that breaks off on purpose, which waits for the bot: so it comes back soon, and as often as it must.
+_COMES_BACK: Final = ConnectionPolicy(
+    after_orderly_close="end", first_pause_s=0.01, longest_pause_s=0.25, attempts=100_000, silent_s=2.0, check_s=0.1
+)
 
 
 def run_bot(stack: Stack, job: BotJob) -> Outcome:
@@ -51,6 +57,7 @@ async def _bot(stack: Stack, job: BotJob, probe: EdgeProbe | StampProbe) -> BotR
         filters=job.filters,
         poll_hz=job.poll_hz,
         trace=job.trace is not None,
+        policy=_COMES_BACK if job.comes_back else None,
     )
     return await Bot(plan, probe).run()
 

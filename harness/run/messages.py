@@ -38,6 +38,8 @@ class BotJob(_Message, frozen=True, kw_only=True, tag="bot"):
     """File for the time of decision of every frame; None for a flood, which bears no clock a frame."""
     trace: str | None = None
     """File for every evaluation in words."""
+    comes_back: bool = False
+    """Connect again when the replay breaks off, as it may be told to; an orderly close is the end."""
 
 
 class CodecJob(_Message, frozen=True, kw_only=True, tag="codec"):

@@ -230,6 +230,18 @@ def choose(names: list[str], profile: Profile, recording: str, stacks: list[str]
     ]
 
 
+def with_faults(chosen: list[Resolved], plan: FaultPlan) -> list[Resolved]:
+    """The scenarios with what shall go wrong in those that replay; raises ConfigError where none does."""
+    if not any(isinstance(resolved.scenario, _Replayed) for resolved in chosen):
+        raise ConfigError("bench", "--faults", "none of the scenarios replays traffic; choose ws-flood or ws-paced")
+    return [
+        msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(resolved.scenario, faults=plan))
+        if isinstance(resolved.scenario, _Replayed)
+        else resolved
+        for resolved in chosen
+    ]
+
+
 def _effort(scenario: Scenario, profile: Profile) -> Effort:
     try:
         return scenario.profiles[profile]

@@ -13,6 +13,7 @@ import numpy as np
 from harness.measure.latency import histogram, latencies
 from harness.measure.probes import pass_edges
 from harness.replay.controller import ReplayProcess
+from harness.replay.faults.fault import CloseCodeSent, Cut
 from harness.results.model import Ceiling, Measurement
 from harness.run import documents, tables
 from harness.run.messages import PROTOCOL, BotJob, CodecJob, QueriesJob, Request
@@ -111,8 +112,12 @@ class ReplayStage:
 
     @property
     def faults(self) -> Faults | None:
-        """What goes wrong on purpose in each trial, with every number filled in."""
-        return self._replay.ready.faults
+        """What goes wrong on purpose in each trial, with every number filled in; None for nothing planned."""
+        planned = self._replay.ready.faults
+        if planned is None:
+            return None
+        reached = tuple(fault for fault in planned.faults if fault.frame <= self._frames)
+        return msgspec.structs.replace(planned, faults=reached)
 
     def ceiling(self) -> Ceiling:
         """How fast this very server drains into clients that do nothing else, on the worker's core."""
@@ -197,6 +202,7 @@ class ReplayStage:
                 edges=self._edges(passes),
                 stamps=str(stamps) if stamps else None,
                 trace=str(trace) if trace else None,
+                comes_back=_cuts(self.faults),
             ),
         )
 
@@ -205,6 +211,10 @@ class ReplayStage:
             return pass_edges(frames=self._frames, warm_up=self._scenario.warm_up_frames, passes=passes)
         except ValueError as error:
             raise TrialFailed(f"{self._scenario.name}: {error}") from error
+
+
+def _cuts(faults: Faults | None) -> bool:
+    return faults is not None and any(isinstance(fault, Cut | CloseCodeSent) for fault in faults.faults)
 
 
 def _frames_of(resolved: Resolved, scenario: Flood | Paced, around: Surroundings, there: int) -> int:

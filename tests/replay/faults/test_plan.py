@@ -111,7 +111,7 @@ def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
 
 
 def test_the_shipped_plan_has_a_line_of_every_kind() -> None:
-    assert list(shipped_plans()) == ["rough-day"]
+    assert sorted(shipped_plans()) == ["cuts", "rough-day"]
     plan = read_plan(shipped_plans()["rough-day"])
     assert sorted({str(rule.__struct_config__.tag) for rule in plan.fault}) == KINDS
 
@@ -120,5 +120,5 @@ def test_a_plan_is_found_by_name_or_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     assert find_plan("rough-day") == shipped_plans()["rough-day"]
     assert find_plan(str(path)) == path
-    with pytest.raises(UnknownName, match="unknown plan of faults 'rough-night'; known: rough-day"):
+    with pytest.raises(UnknownName, match="unknown plan of faults 'rough-night'; known: cuts, rough-day"):
         find_plan("rough-night")
