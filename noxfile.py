@@ -77,6 +77,13 @@ def clients(session: nox.Session) -> None:
 
 
 @nox.session
+def recorded(session: nox.Session) -> None:
+    """Real recordings at their own pace and as a flood, every frame compared; files or folders after --."""
+    session.install(".", *nox.project.dependency_groups(PYPROJECT, "test"), *CONSTRAINTS)
+    session.run("python", "tests/replay/at_recorded_pace.py", *session.posargs)
+
+
+@nox.session
 def docker(session: nox.Session) -> None:
     """The smoke profile on servers in containers; wants a Docker engine that answers."""
     install(session, "all,docker")
