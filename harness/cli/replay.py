@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
+from harness.cli.fitness import measure_command
 from harness.errors import TickproofError, UnknownName
 from harness.recordings.catalogue import find
 from harness.recordings.format import load
@@ -143,6 +144,11 @@ def orders(
         signal.signal(number, lambda *_: stop.set())
     count = serve_orders(log, host=host, port=port, ready=ready, stop=stop)
     print(f"ended; accepted orders in {log}: {count:,}")
+
+
+app.command("measure", epilog="Example: tickproof replay measure spot-30-symbols --rate 20000 --crowd 200")(
+    measure_command
+)
 
 
 def _serve(found: Recording, choices: Choices) -> None:

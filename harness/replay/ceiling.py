@@ -81,7 +81,7 @@ class _Bench:
         order = Order(
             host=self._server.host, port=self._server.port, streams=self._names, passes=("checking", *[kind] * repeats)
         )
-        with _draining(order, cores or _other_cores()) as child:
+        with draining(order, cores or _other_cores()) as child:
             self._pass(child)
             return tuple(self._pass(child) for _ in range(repeats))
 
@@ -111,7 +111,8 @@ class _Bench:
 
 
 @contextlib.contextmanager
-def _draining(order: Order, cores: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
+def draining(order: Order, cores: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """A client that carries out the order, in a process of its own; from the main thread only."""
     child = spawn.spawn(
         [sys.executable, "-m", "harness.replay.drain"],
         cores=cores,

@@ -108,6 +108,7 @@ class ReplayProcess:
         *,
         mode: Literal["flood", "paced"],
         speed: float = 1.0,
+        rate: float | None = None,
         frames: int | None = None,
         connections: int = 1,
         log: Path | None = None,
@@ -118,6 +119,7 @@ class ReplayProcess:
             messages.Serve(
                 mode=mode,
                 speed=speed,
+                rate=rate,
                 frames=frames,
                 connections=connections,
                 log=str(log.absolute()) if log is not None else None,

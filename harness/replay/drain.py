@@ -11,11 +11,14 @@ import socket
 import sys
 import time
 from base64 import b64encode
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from harness.replay.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
 #: Close, code 1000, unmasked: what the server says last. It cannot end a JSON text.
@@ -49,7 +52,7 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
 def drain(order: Order, kind: Kind) -> Drained:
     """One connection read to its close frame; raises OSError or EOFError when it breaks."""
     with socket.create_connection((order.host, order.port), timeout=60) as sock:
-        _subscribe(sock, order)
+        subscribe(sock, order.host, order.port, order.streams)
         sock.setblocking(True)
         drained = _count(sock) if kind == "counting" else _parse(sock, check=kind == "checking")
         sock.sendall(_ANSWER)
@@ -59,10 +62,11 @@ def drain(order: Order, kind: Kind) -> Drained:
     return drained
 
 
-def _subscribe(sock: socket.socket, order: Order) -> None:
+def subscribe(sock: socket.socket, host: str, port: int, streams: Sequence[str]) -> None:
+    """The handshake of `/stream` and one SUBSCRIBE, answered; raises OSError or EOFError when it is not."""
     key = b64encode(secrets.token_bytes(16)).decode()
     sock.sendall(
-        f"GET /stream HTTP/1.1\r\nHost: {order.host}:{order.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"GET /stream HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
     )
     answer = b""
@@ -70,7 +74,7 @@ def _subscribe(sock: socket.socket, order: Order) -> None:
         answer += _some(sock.recv(1))
     if b" 101 " not in answer.split(b"\r\n", 1)[0]:
         raise ConnectionError(f"the handshake was answered with {answer[:80]!r}")
-    request = msgspec.json.encode({"method": "SUBSCRIBE", "params": order.streams, "id": 1})
+    request = msgspec.json.encode({"method": "SUBSCRIBE", "params": streams, "id": 1})
     # Masked with zeros, the payload travels as it is.
     sock.sendall(b"\x81\xff" + len(request).to_bytes(8, "big") + bytes(4) + request)
     header = _some(sock.recv(2, socket.MSG_WAITALL))

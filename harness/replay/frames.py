@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -31,6 +31,8 @@ _FINAL_TEXT: Final = 0x81
 _FINAL_BINARY: Final = 0x82
 #: Selections whose bytes are kept; a bench needs two, a changing client makes many.
 _KEPT: Final = 16
+#: Places on a strip that were asked for last.
+_REMEMBERED: Final = 64
 #: Compressed frames that are kept, by body: the next selection has most of them in common with the last.
 _SQUEEZED: Final = 500_000
 
@@ -57,21 +59,33 @@ class Strip:
     """Whether it holds account events rather than market data."""
     tape_frames: int
     """How many frames the tape has."""
+    _befores: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+    _wholes: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.position)
 
     def before(self, position: int) -> int:
         """How many of its frames stand before that position on the tape."""
-        return int(np.searchsorted(self.position, position))
+        found = self._befores.get(position)
+        return found if found is not None else _remembered(self._befores, position, self.position, "left")
 
     def whole(self, offset: int) -> int:
         """How many whole frames lie before that byte of the blob."""
-        return int(np.searchsorted(self.offsets, offset, side="right")) - 1
+        found = self._wholes.get(offset)
+        return (found if found is not None else _remembered(self._wholes, offset, self.offsets, "right")) - 1
 
     def is_boundary(self, offset: int) -> bool:
         """Whether a frame begins or ends at that byte of the blob."""
         return int(self.offsets[self.whole(offset)]) == offset
+
+
+def _remembered(found: dict[int, int], key: int, places: NDArray[np.int64], side: Literal["left", "right"]) -> int:
+    # All who share a strip ask for the same places one after another, and a search costs as much as a small send.
+    if len(found) >= _REMEMBERED:
+        found.clear()
+    found[key] = place = int(np.searchsorted(places, key, side=side))
+    return place
 
 
 class _Headers(dict[int, bytes]):

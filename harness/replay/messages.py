@@ -42,6 +42,8 @@ class Serve(_Request, frozen=True, kw_only=True, tag="serve"):
 
     mode: Literal["flood", "paced"]
     speed: Positive = 1.0
+    rate: Positive | None = None
+    """Frames per second, evenly, instead of a speed."""
     frames: Count | None = None
     """Cut after the n-th market frame of the recording; with faults, after what is sent by that frame's place."""
     connections: Annotated[int, Meta(ge=1, le=64)] = 1

@@ -170,8 +170,8 @@ class Replay:
 
     def _serve(self, request: messages.Serve) -> None:
         loaded = self._need_loaded()
-        speed = request.speed if request.mode == "paced" else None
-        if request.log is not None and speed is None:
+        paced = request.mode == "paced"
+        if request.log is not None and not paced:
             raise BadRequest("a flood has no schedule and leaves no send log; leave `log` out, or serve in mode paced")
         if request.log is not None and not Path(request.log).parent.is_dir():
             raise BadRequest(f"the folder of the send log does not exist: {Path(request.log).parent}")
@@ -181,7 +181,11 @@ class Replay:
         played = serve_once(
             loaded.server,
             loaded.strips,
-            Pace(speed=speed, market_frames=_cut(loaded.prepared, request.frames)),
+            Pace(
+                speed=request.speed if paced and request.rate is None else None,
+                rate=request.rate if paced else None,
+                market_frames=_cut(loaded.prepared, request.frames),
+            ),
             connections=request.connections,
             wait_seconds=request.wait_seconds,
             given_up=self._given_up,

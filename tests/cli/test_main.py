@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("bench", "report", "gate", "record", "doctor"),
-    *("replay serve", "recording info", "recording verify", "recording import", "recording generate"),
+    *("replay serve", "replay measure", "recording info", "recording verify", "recording import", "recording generate"),
     *("bot run", "claims list", "claims check", "baseline update", "history add", "history list"),
     *("services start", "services stop", "services status"),
 )
