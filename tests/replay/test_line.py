@@ -156,7 +156,7 @@ def test_any_code_may_be_closed_with(begin: Callable[..., Port], tape: Tape, cod
 def test_silence_and_trickle_hold_frames_up_and_lose_none(begin: Callable[..., Port], tape: Tape) -> None:
     slow = {"kind": "trickle", "at": 60, "frames": 5, "bytes_per_second": 20_000}
     port = begin(tape, {"kind": "silence", "at": 40, "seconds": 0.3}, slow)
-    times = []
+    times: list[float] = []
     with port.dial() as client, suppress(ConnectionClosed):
         while True:
             assert json.loads(client.recv(timeout=20))["data"]["n"] == len(times)
