@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from websockets.sync.client import connect
 
 from harness.cli.replay import app
 from harness.errors import ConfigError, PortTaken, UnknownName
+from harness.spawn import python_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 
 
 def test_a_recording_is_served_until_ctrl_c(make_recording: Callable[..., Path]) -> None:
-    program = "from harness.cli.replay import app; app()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "serve", str(make_recording()), "--flood", "--port", "0"],
+        [sys.executable, "-m", "harness.cli.main", "replay", "serve", make_recording(), "--flood", "--port", "0"],
         stdout=subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**python_environment(), "COLUMNS": "200"},
         text=True,
     )
-    assert process.stdout is not None
-    with process, process.stdout as output:
+    try:
+        assert process.stdout is not None
+        output = process.stdout
         assert output.readline() == "made-120: 120 market frames, 24 account frames\n"
         market = output.readline().split()
         assert market[0] == "market:"
-        account = output.readline()
-        assert "/ws-api/v3" in account
-        assert output.readline().split()[0] == "state:"
+        assert "/ws-api/v3" in output.readline()
+        assert output.readline().split()[0] == "page:"
         assert "Ctrl-C" in output.readline()
         for _ in range(2):
             with connect(market[1], proxy=None, max_size=None) as client:
                 assert len(list(client)) == 120
         process.send_signal(signal.SIGINT)
-        assert output.read().endswith("ended\n")
-    assert process.returncode == 0
+        assert process.communicate(timeout=30)[0].endswith("ended\n")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_what_cannot_be_served_is_said(make_recording: Callable[..., Path], server: Server) -> None:
