@@ -108,9 +108,9 @@ async def _relay(
     except TimeoutError:
         return
     finally:
+        server_writer.transport.abort()
         up.cancel()
         await asyncio.gather(up, return_exceptions=True)
-        server_writer.transport.abort()
 
 
 async def _send_up(client_reader: asyncio.StreamReader, server_writer: asyncio.StreamWriter) -> None:

@@ -73,12 +73,14 @@ class Mortal:
     def freeze(self) -> None:
         """Every process of it stands still; its sockets stay open."""
         for process in self._family():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # one of those that come and go
+                process.suspend()
 
     def thaw(self) -> None:
         """And goes on."""
         for process in self._family():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def close(self) -> None:
         """End what was started here; the first server is its owner's."""

@@ -16,7 +16,7 @@ from harness.replay.envelope import api_frame, event_of, payload_of, stream_of
         (b'{"stream":"!arr","data":[{"e":1},{"e":2}]}', "!arr", b'[{"e":1},{"e":2}]'),
         (b'{ "data": {"e": 1}, "stream": "a@b" }', "a@b", b'{"e": 1}'),
         ('{"stream":"\u5e01usdt@trade","data":{}}'.encode(), "\u5e01usdt@trade", b"{}"),
-        (b'{"stream":"a@trade","data":{"e":', "a@trade", b'{"stream":"a@trade","data":{"e":'),
+        (b'{"stream":"a@trade","data":{"e":', "a@trade", b'{"e":'),
         (b'{"e":"trade"}', None, b'{"e":"trade"}'),
         (b"garbage", None, b"garbage"),
         (b"", None, b""),
