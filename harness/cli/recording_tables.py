@@ -35,6 +35,7 @@ def show(console: Console, path: Path, found: Description) -> None:
     for line in _lines(found):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(_kinds(found))
+    console.print(_sizes(found))
     console.print(_symbols(found))
 
 
@@ -157,24 +158,33 @@ def _bins(bins: Bins) -> str:
 
 
 def _kinds(found: Description) -> Table:
-    table = Table("kind", title="Kinds of frames")
-    headings = ("frames", "share", "per s", "bytes min", "median", "p95", "p99", "max", "gap p50 ms", "p99 ms")
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table = _table("Kinds of frames", "kind", "frames", "share", "per s", "gap p50 ms", "gap p99 ms")
     for kind in found.kinds:
         table.add_row(
             escape(kind.kind),
             f"{kind.count:,}",
             f"{kind.share:.1%}",
             f"{kind.per_second:.2f}",
-            f"{kind.bytes_min:,}",
-            f"{kind.bytes_median:,.0f}",
-            f"{kind.bytes_p95:,.0f}",
-            f"{kind.bytes_p99:,.0f}",
-            f"{kind.bytes_max:,}",
             _number(kind.gap_p50_ms),
             _number(kind.gap_p99_ms),
         )
+    return table
+
+
+def _sizes(found: Description) -> Table:
+    # Apart from the counts: all in one table would not fit into 80 columns.
+    table = _table("Bytes of a frame", "kind", "min", "median", "p95", "p99", "max")
+    for kind in found.kinds:
+        sizes = (kind.bytes_min, kind.bytes_median, kind.bytes_p95, kind.bytes_p99, kind.bytes_max)
+        table.add_row(escape(kind.kind), *(f"{size:,.0f}" for size in sizes))
+    return table
+
+
+def _table(title: str, name: str, *headings: str) -> Table:
+    table = Table(title=title)
+    table.add_column(name, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
     return table
 
 
