@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from harness.recordings.generate.book import BID, Sign
+from harness.recordings.generate.happenings import Liquidation, Mark
 
 if TYPE_CHECKING:
     from harness.recordings.generate.dice import Dice
@@ -20,34 +20,6 @@ _FORCED_US: Final = 1_000_000
 _MEMORY: Final = 16
 #: How far the index may stand from the mark price, in 0.01 basis points.
 _WIDEST_BASIS: Final = 600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """What a `markPriceUpdate` tells, in 1e-8 units."""
-
-    price: int
-    index: int
-    settle: int
-    """Estimated price of settlement."""
-    average: int
-    funding: int
-    """The rate of the next payment."""
-    next_funding_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Liquidation:
-    """An order that closed a position by force, and what it got."""
-
-    side: Literal["BUY", "SELL"]
-    tick: int
-    """Its limit, at which the position was worth nothing."""
-    lots: int
-    last_lots: int
-    average: int
-    """In 1e-8 units."""
-    ms: int
 
 
 class Contract:

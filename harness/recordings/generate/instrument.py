@@ -12,10 +12,11 @@ from harness.recordings.generate.quoting import Quoter
 
 if TYPE_CHECKING:
     from harness.recordings.generate.dice import Dice
+    from harness.recordings.generate.happenings import Print
     from harness.recordings.generate.ids import UpdateIds
     from harness.recordings.generate.profile import SymbolProfile
     from harness.recordings.generate.rhythm import Rhythm
-    from harness.recordings.generate.tape import Print, Tape
+    from harness.recordings.generate.tape import Tape
     from harness.recordings.generate.wire import Wire
 
 _SNAPSHOT_LEVELS: Final = 1_000

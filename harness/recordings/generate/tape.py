@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from harness.recordings.generate.candle import MINUTE_MS, Candle, Day
+from harness.recordings.generate.happenings import Aggregate, Print
 
 if TYPE_CHECKING:
     from harness.recordings.generate.book import Touch
@@ -18,33 +18,6 @@ if TYPE_CHECKING:
 
 _INTERVALS_MS: Final = {"kline_1s": 1_000, "kline_1m": MINUTE_MS}
 _DAY_MS: Final = 86_400_000
-
-
-class Print(NamedTuple):
-    """A trade of the tape, or several at one price: ticks and lots, ids of the first and the last."""
-
-    tick: int
-    lots: int
-    first: int
-    last: int
-    ms: int
-    """When it happened; the event tells of it a little later."""
-    buyer_is_maker: bool
-
-
-@dataclass(slots=True)
-class Aggregate:
-    """Trades of one side at one price, told of together."""
-
-    agg_id: int
-    tick: int
-    lots: int
-    plain_lots: int
-    """Without orders of retail price improvement; USD-M tells of both."""
-    first: int
-    last: int
-    ms: int
-    buyer_is_maker: bool
 
 
 class Tape:

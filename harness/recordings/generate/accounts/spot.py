@@ -10,8 +10,8 @@ from harness.recordings.generate.wire import spot_account as wire
 if TYPE_CHECKING:
     from harness.recordings.generate.accounts.trader import Order
     from harness.recordings.generate.dice import Dice
+    from harness.recordings.generate.happenings import Print
     from harness.recordings.generate.instrument import Instrument
-    from harness.recordings.generate.tape import Print
 
 #: 0.1 %, the exchange's rate without discounts.
 _COMMISSION_DIVISOR: Final = 1_000

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.recordings.generate.dice import Dice
+    from harness.recordings.generate.happenings import Print
     from harness.recordings.generate.instrument import Instrument
-    from harness.recordings.generate.tape import Print
 
 
 @dataclass(slots=True, kw_only=True)

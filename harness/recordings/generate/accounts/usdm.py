@@ -10,8 +10,8 @@ from harness.recordings.generate.wire import usdm_account as wire
 
 if TYPE_CHECKING:
     from harness.recordings.generate.accounts.trader import Order
+    from harness.recordings.generate.happenings import Print
     from harness.recordings.generate.instrument import Instrument
-    from harness.recordings.generate.tape import Print
 
 #: 0.05 %, the exchange's rate for takers without discounts.
 _COMMISSION_DIVISOR: Final = 2_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from harness.recordings.generate.book import Level, Touch
     from harness.recordings.generate.candle import Candle, Day
-    from harness.recordings.generate.tape import Aggregate, Print
+    from harness.recordings.generate.happenings import Aggregate, Print
 
 
 class Wire(Protocol):

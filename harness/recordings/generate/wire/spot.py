@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from harness.recordings.generate.book import Level, Touch
     from harness.recordings.generate.candle import Candle, Day
+    from harness.recordings.generate.happenings import Aggregate, Print
     from harness.recordings.generate.profile import SymbolProfile
-    from harness.recordings.generate.tape import Aggregate, Print
 
 
 class SpotWire:

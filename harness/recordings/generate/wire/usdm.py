@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from harness.recordings.generate.book import Level, Touch
     from harness.recordings.generate.candle import Candle, Day
-    from harness.recordings.generate.contract import Liquidation, Mark
+    from harness.recordings.generate.happenings import Aggregate, Liquidation, Mark, Print
     from harness.recordings.generate.profile import SymbolProfile
-    from harness.recordings.generate.tape import Aggregate, Print
 
 #: The symbol type of USD-M contracts.
 _TYPE: Final = '"st":1'
