@@ -72,7 +72,8 @@ class Connection:
         self._thinking = threading.Lock()
         self._writing = threading.Lock()
         self._outbox: deque[bytes] = deque()
-        self._waiting = 0
+        self._put = self._taken = 0
+        """Bytes that came into the outbox, counted by whoever thinks, and that left it, by whoever writes."""
         self._in_frame = False
         self._thawed = threading.Event()
         self._thawed.set()
@@ -167,21 +168,26 @@ class Connection:
         """Send one bare account event, if the client wants account events."""
         self._say(lambda conversation: conversation.push(event))
 
+    def end_listening(self, listen_key: str, event: bytes) -> None:
+        """Tell the client that its listenKey ended, and start the closing handshake, if it listened by that."""
+        self._say(lambda conversation: conversation.end_listening(listen_key, event))
+
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake; `wait_gone` tells when the client has answered."""
         self._say(lambda conversation: conversation.close(code, reason))
 
     def inject(self, data: bytes) -> None:
         """Send bytes past the protocol, between two frames: for faults on purpose."""
-        with contextlib.suppress(PeerLost):
+        with self._thinking:
             self._outbox.append(data)
-            self._waiting += len(data)
+            self._put += len(data)
+        with contextlib.suppress(PeerLost):
             self._flush()
 
     def drain(self, seconds: float) -> bool:
         """Whether the client's system has taken all that was sent, in that time; its program may not have read it."""
         until = time.monotonic() + seconds
-        while (left := _unsent(self._socket)) and time.monotonic() < until:
+        while (left := _unsent(self._socket)) and time.monotonic() < until and not self._gone.is_set():
             time.sleep(0.001)
         return not left
 
@@ -226,19 +232,21 @@ class Connection:
             self._socket.close()
 
     def _read(self) -> None:
-        reason = "went away"
+        reason = "was ended by an error of this server"
         try:
             while (data := self._socket.recv(_RECEIVE_BYTES)) and not self._is_cut:
                 self._thawed.wait()
                 self._receive(data)
             if not self._breaks_off:
                 self._say(lambda conversation: conversation.receive_end(time.monotonic_ns()), otherwise="went away")
+            reason = "went away"
         except OSError as error:
             reason = f"went away: {error.strerror or error}"
-        if self._breaks_off:
-            self._break_off()
-        self._lose(self._conversation.closing_words or reason)
-        self._gone.set()
+        finally:  # whatever happened, nobody may wait for this client
+            if self._breaks_off:
+                self._break_off()
+            self._lose(self._conversation.closing_words or reason)
+            self._gone.set()
 
     def _break_off(self) -> None:
         with self._writing, contextlib.suppress(OSError):
@@ -269,20 +277,19 @@ class Connection:
                 self.abort()
                 return
             self._outbox.extend(said)
-            self._waiting += sum(map(len, said))
-            selection, over = self._conversation.selection, self._conversation.over
+            self._put += sum(map(len, said))
+            over = self._conversation.over
         try:
             self._flush(flags)  # first of all: whoever is told that a connection is over may end it
         except PeerLost as lost:
             self._lose(lost.reason)
+            self.abort()
         if over:
             self._over_since = time.monotonic() if self._over_since is None else self._over_since
             self._lose(self._conversation.closing_words or otherwise)
-        elif selection != self.selection:
-            self.selection = selection
-            self.has_subscribed = self.has_subscribed or not selection.empty
+        elif self._select():
             self._on_change(self)
-        if cut or self._waiting > _MAX_WAITING_BYTES:
+        if cut or self._put - self._taken > _MAX_WAITING_BYTES:
             self._lose("was cut on purpose" if cut else "does not read its answers")
             self.abort()
         self._tell()
@@ -295,10 +302,20 @@ class Connection:
             self._is_cut = True  # what the client said after it was never received
             return [], True
 
+    def _select(self) -> bool:
+        """Whether something else is wanted than before; as it is now, not as it was when some turn was over."""
+        with self._thinking:
+            selection = self._conversation.selection
+            changed = selection != self.selection and not self._reason
+            if changed:
+                self.selection = selection
+                self.has_subscribed = self.has_subscribed or not selection.empty
+            return changed
+
     def _lose(self, reason: str) -> None:
         if not self._reason:
-            self._reason = reason
             self.was_account = self.selection.account
+            self._reason = reason
             self.selection = self._conversation.selection
             self._on_change(self)
 
@@ -315,7 +332,7 @@ class Connection:
         """Whether all was sent that may be; with MSG_DONTWAIT, what the system does not take at once is left."""
         while self._outbox and not self._in_frame:
             said = self._outbox.popleft()
-            self._waiting -= len(said)
+            self._taken += len(said)
             if said == END:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_WR)
@@ -323,7 +340,7 @@ class Connection:
                 self._send(memoryview(said))
             elif left := said[self._send_some(said) :]:
                 self._outbox.appendleft(left)
-                self._waiting += len(left)
+                self._taken -= len(left)
                 return False
         return True
 
@@ -353,7 +370,7 @@ def _unsent(sock: socket.socket) -> int:
     """Bytes that the client's system has not acknowledged (Linux, tcp(7): SIOCOUTQ); 0 where it cannot be told."""
     try:
         return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: given back meanwhile
         return 0
 
 

@@ -112,6 +112,10 @@ class Conversation:
         """One bare account event; nothing for a client that wants none."""
         return self._session.push(event) if isinstance(self._session, Session) else []
 
+    def end_listening(self, listen_key: str, event: bytes) -> list[bytes]:
+        """The event that tells that a listenKey ended, and a close frame; nothing where it was not listened to."""
+        return self._session.end_listening(listen_key, event) if isinstance(self._session, Session) else []
+
     def ping(self, times: int) -> list[bytes]:
         """So many pings at once; nothing where no WebSocket is open."""
         return self._session.ping(times) if isinstance(self._session, Session) else []

@@ -32,6 +32,15 @@ class Stretch(NamedTuple):
     end: int
 
 
+class Place(NamedTuple):
+    """Where a client's next data frame is found."""
+
+    strip: Strip
+    turn: int
+    base: int
+    """How many more frames of the strip are behind the client than data frames were handed over."""
+
+
 class _Ahead(NamedTuple):
     strip: Strip
     turn: int
@@ -104,15 +113,16 @@ class Cursor:
         return [*self._past, Stretch(self._turn, self.selection, self._first, end)]
 
     @property
-    def place(self) -> tuple[Strip, int]:
-        """Its strip, and how many more frames of it are behind the client than data frames were handed over."""
-        return self._strip, self._base
+    def place(self) -> Place:
+        """All of it from one moment, also for another thread."""
+        return self._place
 
     def _offer_piece(self, end: int, now_ns: Nanoseconds, budget: int | None) -> int:
         strip, start = self._strip, self._offset
         upto = int(strip.offsets[min(end, max(strip.whole(start + PIECE_BYTES), self._next + 1))])
         if budget is not None:
             upto = min(upto, start + budget)
+        self.sent.offer(strip.whole(upto) - self._next, now_ns)
         taken = self.connection.offer(strip.blob[start:upto], lambda size: strip.is_boundary(start + size))
         self._offset += taken
         frames = strip.whole(self._offset) - self._next
@@ -136,10 +146,11 @@ class Cursor:
 
     def _next_position(self, reached: int | None = None) -> int:
         """Where its next frame stands; for a client that does not lag, the position that the replay has reached."""
-        if self._next < len(self._strip):
-            position = int(self._strip.position[self._next])
+        strip, number = self._strip, self._next  # once: another thread may ask while the client moves to another strip
+        if number < len(strip):
+            position = int(strip.position[number])
             return position if reached is None else min(position, reached)
-        return self._strip.tape_frames if reached is None else reached
+        return strip.tape_frames if reached is None else reached
 
     def _leave(self, end: int) -> None:
         self._past.append(Stretch(self._turn, self.selection, self._first, end))
@@ -155,5 +166,5 @@ class Cursor:
         self._turn = turn
         self._first = position
         self._next = strip.before(position)
-        self._base = self._next - self.sent.count
+        self._place = Place(strip, turn, self._next - self.sent.count)
         self._offset = int(strip.offsets[self._next])

@@ -11,7 +11,7 @@ import msgspec
 from harness.errors import ConfigError
 from harness.replay.accounts.desk import AccountDesk
 from harness.replay.accounts.keys import Keyring
-from harness.replay.accounts.listen_keys import ListenKeys
+from harness.replay.accounts.listen_keys import VALID_SECONDS, ListenKeys
 from harness.replay.certificate import certificate_in, server_context
 from harness.replay.faults.fault import Faults
 from harness.replay.faults.prepared import prepared
@@ -71,6 +71,8 @@ class Choices:
     tls_port: int = 0
     rules: Rules | None = None
     """None for those of the recording's market."""
+    listen_key_seconds: float = VALID_SECONDS
+    """For which a listen key is valid."""
 
 
 class Opened:
@@ -123,7 +125,7 @@ class Opened:
     def _stand(self, recording: Recording, notice: Callable[[str], None]) -> Standing:
         choices, market = self._choices, recording.header.market
         reel = Reel(self.tape, recording if choices.loop else None)
-        listen_keys = ListenKeys()
+        listen_keys = ListenKeys(choices.listen_key_seconds)
         log = self._exit.enter_context(OrderLog(choices.orders)) if choices.orders is not None else None
         served = about(
             recording,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.recordings.format import REST
 from harness.recordings.loop import Loop
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from harness.replay.tape import Tape
 
 
+class _Turn(NamedTuple):
+    """What is asked for of a turn after it was built."""
+
+    number: int
+    tape: Tape
+    bodies: list[Frame]
+
+
 class Reel:
     """Strips by turn; turn 0 is `first`, which may differ from the recording by faults put in on purpose."""
 
@@ -29,7 +37,8 @@ class Reel:
         self._recording = recording
         self._loop: Loop | None = None
         self._ahead: tuple[int, Strips] | None = None
-        self._bodies: deque[tuple[Tape, list[Frame]]] = deque(maxlen=3)
+        self._late: deque[_Turn] = deque(maxlen=3)
+        """The last ones that were built: one may be lagged in, one played, one ahead."""
         self._lock = threading.Lock()
 
     @property
@@ -46,14 +55,19 @@ class Reel:
                 self._loop = self._loop or Loop(self._recording)
                 frames = list(self._loop.moved(number))
                 self._ahead = number, Strips(tape_of(frames))
-                self._bodies.append(
-                    (self._ahead[1].tape, [frame for frame in frames if frame.connection.startswith(REST)])
-                )
+                bodies = [frame for frame in frames if frame.connection.startswith(REST)]
+                self._late.append(_Turn(number, self._ahead[1].tape, bodies))
             return self._ahead[1]
 
     def bodies_of(self, tape: Tape) -> list[Frame]:
         """The REST bodies of a later turn, by its tape; none for a turn that is long over."""
-        return next((frames for known, frames in list(self._bodies) if known is tape), [])
+        return next((turn.bodies for turn in list(self._late) if turn.tape is tape), [])
+
+    def tape_of(self, number: int) -> Tape | None:
+        """The tape of a turn, if it is still known; it is never built for this."""
+        if number == 0:
+            return self.first.tape
+        return next((turn.tape for turn in reversed(list(self._late)) if turn.number == number), None)
 
     def prepare(self, number: int, like: Strips) -> None:
         """Build a turn in a thread of its own, with the strips for whatever was wanted of the turn `like`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,6 +13,8 @@ from harness.replay.orders.stamps import FrameNames, Stamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from harness.exchange.orders import Order
     from harness.replay.frames import Strip
@@ -32,13 +35,20 @@ class Sent(NamedTuple):
     overs: HandOvers
 
 
+class _Found(NamedTuple):
+    """Frames of a strip, which is known by its positions and not kept alive."""
+
+    position: weakref.ref[NDArray[np.int64]]
+    numbers: list[int]
+
+
 class MarketSent:
     """Stamps for orders, from what `connections` tells of the market connections that are open."""
 
     def __init__(self, names: FrameNames, connections: Callable[[], Sequence[Sent]]) -> None:
         self._names = names
         self._connections = connections
-        self._found: dict[tuple[int, str], list[int]] = {}
+        self._found: dict[tuple[int, str], _Found] = {}
 
     def __call__(self, order: Order, received_ns: int) -> Stamps:
         """The stamps of an order that arrived then.
@@ -58,7 +68,7 @@ class MarketSent:
 
     def _last(self, sent: Sent, symbol: str, received_ns: int) -> int | None:
         numbers = self._numbers(sent, symbol)
-        for place in range(bisect_left(numbers, sent.base + sent.overs.count) - 1, -1, -1):
+        for place in range(bisect_left(numbers, sent.base + sent.overs.reached) - 1, -1, -1):
             at = sent.overs.sent_ns(numbers[place] + 1 - sent.base)
             if at is None or at <= received_ns:
                 return at
@@ -66,12 +76,13 @@ class MarketSent:
 
     def _numbers(self, sent: Sent, symbol: str) -> list[int]:
         """The numbers of the strip's frames that are about a symbol, from 0."""
-        key = id(sent.strip), symbol
+        position = sent.strip.position
+        key = id(position), symbol
         found = self._found.get(key)
-        if found is None:
+        if found is None or found.position() is not position:  # another strip may come to lie where one was
             if len(self._found) >= _KEPT:
                 self._found.clear()
             wanted = [number for number, name in enumerate(sent.tape.names) if streams.parse(name).symbol == symbol]
-            about = np.isin(sent.tape.stream[sent.strip.position], wanted)
-            found = self._found[key] = np.flatnonzero(about).tolist()
-        return found
+            about = np.isin(sent.tape.stream[position], wanted)
+            found = self._found[key] = _Found(weakref.ref(position), np.flatnonzero(about).tolist())
+        return found.numbers

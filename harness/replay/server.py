@@ -27,6 +27,8 @@ STALL_SECONDS: Final = 30.0
 #: For clients to answer a close frame at the end.
 _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 64
+#: Connections above the limit that may wait for their 503 at once; further ones are closed without a word.
+_MOST_REFUSED: Final = 256
 
 
 def loopback(host: str) -> str:
@@ -165,6 +167,7 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(); close() alone would not
         self._listener.close()
         self.wake()
+        self.abort()
         self.drop(*self.connections)
         self.drop_half_open()
 
@@ -192,10 +195,11 @@ class Server:
     def _greet(self, sock: socket.socket) -> Connection | None:
         refused = bool(self._refusals)
         status = self._refusals.popleft() if refused else None
-        if len(self._connections) >= self._house.max_connections:
+        excess = self._excess()
+        if excess >= 0:
             status = 503
         self.refused += refused
-        if refused and status is None:
+        if excess >= _MOST_REFUSED or (refused and status is None):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
             return None
@@ -209,6 +213,13 @@ class Server:
             settle=self._settle,
             tell=self._tell,
         )
+
+    def _excess(self) -> int:
+        """How many connections there are above the limit; one more is let in while it is negative."""
+        most = self._house.max_connections
+        if len(self._connections) >= most:  # those that ended since the last look do not count
+            self.drop(*(connection for connection in self.connections if connection.wait_gone(0)))
+        return len(self._connections) - most
 
     def _settle(self) -> None:
         if self._desk is None:
@@ -249,9 +260,7 @@ class Server:
         """Tell whoever listens by a key that it ended, and close: nothing more would come."""
         event = msgspec.json.encode({"e": "listenKeyExpired", "E": time.time_ns() // NS_PER_MS, "listenKey": key})
         for connection in self.connections:
-            if key in connection.path:
-                connection.push(event)
-                connection.close(1000, "listenKey expired")
+            connection.end_listening(key, event)
 
     def _on_change(self, connection: Connection) -> None:
         if connection.gone and connection.has_subscribed:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.clock import Clock
     from harness.replay.audience import Listing
     from harness.replay.connection import Connection
+    from harness.replay.frames import Strips
     from harness.replay.line import Line
     from harness.replay.pacing import Lateness, Pace
     from harness.replay.reel import Reel
@@ -93,7 +94,8 @@ class Stage:
         self._timeline = Timeline(pace)
         self._audience = Audience(clock, stall_seconds=stall_seconds, lost=self._on_lost)
         self._until: int | None = None
-        self._missing = 0
+        self._missing = {False: 0, True: 0}
+        """Clients that were cut and are waited for, by whether they wanted account events."""
         self._cut_counts: deque[int] = deque()
         """Data frames that market connections had got which were cut; those that take their places count on."""
         self._silent_until = Nanoseconds(0)
@@ -101,7 +103,10 @@ class Stage:
         self.on_rewind: Callable[[], None] = lambda: None
         """Called by the sending thread when the recording is at its start again."""
         self._turn = 0
+        self._before = 0
+        """Frames of the turns before this one."""
         self._strips = reel.first
+        self._entering = threading.Lock()
         self._timeline.load(reel.first.tape, before=0)
 
     # From any thread.
@@ -132,14 +137,16 @@ class Stage:
 
     def where(self) -> tuple[Tape, int]:
         """The tape of the turn under way, and the place that is reached on it."""
-        return self._strips.tape, self._timeline.place
+        with self._entering:
+            return self._strips.tape, self._timeline.place
 
     def sent(self) -> list[Sent]:
-        """What each market connection that is open was sent of this turn."""
+        """What each market connection that is open was sent of the turn that it is in."""
+        found = [(cursor.place, cursor.sent) for cursor in self._audience.cursors if cursor.selection.streams]
         return [
-            Sent(self._strips.tape, *cursor.place, cursor.sent)
-            for cursor in self._audience.cursors
-            if cursor.selection.streams
+            Sent(tape, place.strip, place.base, overs)
+            for place, overs in found
+            if (tape := self._reel.tape_of(place.turn)) is not None
         ]
 
     def lateness(self) -> Lateness:
@@ -191,7 +198,7 @@ class Stage:
             self._look(self._changed.popleft())
 
     def _look(self, connection: Connection) -> None:
-        place = 0 if self._timeline.floods and not self._missing else self._timeline.place
+        place = 0 if self._timeline.floods and not self._is_missing else self._timeline.place
         takes_over = self._cut_counts and not connection.selection.account
         count = self._cut_counts[0] if takes_over else 0
         if not self._audience.look(connection, self._strips, self._turn, place, count):
@@ -201,10 +208,13 @@ class Stage:
         selection = connection.selection
         what = "account events" if selection.account else f"{len(selection.streams)} streams"
         self._notice(f"a client subscribed to {what}")
-        if self._missing and not selection.account:
-            self._missing -= 1
+        self._missing[selection.account] = max(0, self._missing[selection.account] - 1)
         if self._state == "waiting":
             self._start(None)
+
+    @property
+    def _is_missing(self) -> bool:
+        return any(self._missing.values())
 
     def _start(self, until_frame: int | None) -> None:
         self._until = None if until_frame is None else self._timeline.place_of_frame(until_frame) + 1
@@ -212,6 +222,8 @@ class Stage:
             self._until = None
             self._pause()
             return
+        if self._state in {"waiting", "held"}:
+            self._reel.prepare(self._turn + 1, self._strips)
         self._state = "playing"
 
     def _pause(self) -> None:
@@ -221,13 +233,13 @@ class Stage:
 
     def _seek(self, frame: int | None, seconds: float | None) -> None:
         if self._turn:
-            self._enter(0)
+            self._rewind()
+            self._reel.prepare(1, self._strips)
         timeline = self._timeline
         place = timeline.place_of_frame(frame) if frame is not None else timeline.place_at(seconds or 0.0)
         self._go_to(place)
         self._until = None
-        self._missing = 0
-        self._cut_counts.clear()
+        self._forget_faults()
         if self._line is not None:
             self._line.rewind(timeline.place)
         if self._state == "ended":
@@ -238,10 +250,22 @@ class Stage:
         for cursor in self._audience.cursors:
             cursor.jump(self._strips.get(cursor.selection), self._turn, self._timeline.place)
 
-    def _enter(self, turn: int) -> None:
-        self._turn = turn
-        self._strips = self._reel.turn(turn)
-        self._timeline.load(self._strips.tape, before=turn * len(self._reel.first.tape))
+    def _forget_faults(self) -> None:
+        """What lasts longer than a moment is over."""
+        self._missing = {False: 0, True: 0}
+        self._cut_counts.clear()
+        self._silent_until = Nanoseconds(0)
+        self._trickle = NO_TRICKLE
+
+    def _rewind(self) -> None:
+        self._before = 0
+        self._enter(0, self._reel.first)
+
+    def _enter(self, turn: int, strips: Strips) -> None:
+        with self._entering:
+            self._turn = turn
+            self._strips = strips
+            self._timeline.load(strips.tape, before=self._before)
 
     def _limit(self) -> int:
         """Up to where nothing happens but frames."""
@@ -256,7 +280,7 @@ class Stage:
 
     def _stand(self) -> None:
         now = self._clock.now()
-        if self._state == "playing" and not self._missing and now >= self._silent_until:
+        if self._state == "playing" and not self._is_missing and now >= self._silent_until:
             self._timeline.start(now)
             return
         self._audience.offer(self._timeline.place, None)
@@ -303,15 +327,16 @@ class Stage:
 
     def _arrive(self, place: int) -> bool:
         """Let happen what happens at a place, once all clients have what is before it; whether anything did."""
-        if place == self._timeline.end and not self._at_fault(place) and place != self._until:
+        is_until = self._until is not None and place >= self._until  # a fault may have led beyond it
+        if place == self._timeline.end and not self._at_fault(place) and not is_until:
             return self._end(place)
         if not self._audience.done(place):
             return False
-        if place == self._trickle.until:
+        if self._trickle.until and place >= self._trickle.until:
             self._trickle = NO_TRICKLE
         elif self._at_fault(place):
             self._strike(place)
-        if place == self._until:
+        if is_until:
             self._until = None
             self._pause()
         return True
@@ -332,7 +357,8 @@ class Stage:
         if effect.resume_at is not None:
             self._go_to(effect.resume_at)
         if effect.cut and not effect.live:
-            self._missing = len(effect.cut)
+            for kind in self._missing:
+                self._missing[kind] = sum(connection.was_account is kind for connection in effect.cut)
             self._timeline.stop()
         if effect.silence_s:
             self._silent_until = Nanoseconds(self._clock.now() + round(effect.silence_s * NS_PER_S))
@@ -349,16 +375,25 @@ class Stage:
                 self._audience.leave(cursor.connection, place)
         if len(self._audience):
             return False
-        self._enter(0)
+        self._start_over()
+        return True
+
+    def _start_over(self) -> None:
+        """Wait for the first client again: everybody has read all, or has gone."""
+        self._rewind()
+        self._forget_faults()
+        self._until = None
         self._timeline.stop()
         self._state = self._rest
         if self._line is not None:
             self._line.rewind(0)
         self.on_rewind()
-        return True
 
     def _turn_over(self, place: int) -> bool:
-        """Go on with the next turn; in a flood once all clients have this one."""
+        """Go on with the next turn; in a flood once all clients have this one, and not to nobody."""
+        if self._timeline.floods and not len(self._audience):
+            self._start_over()
+            return True
         if self._timeline.floods and not self._audience.done(place):
             return False
         turn = self._turn + 1
@@ -368,10 +403,13 @@ class Stage:
                 cursor.follow(strips.get(cursor.selection), turn)
             except PeerLost as lost:
                 self._audience.drop(cursor.connection, lost.reason, place)
-        self._enter(turn)
+        self._before += self._timeline.end
+        self._enter(turn, strips)
         self._reel.prepare(turn + 1, strips)
         return True
 
     def _on_lost(self, connection: Connection, reason: str, frames: int) -> None:
+        if not connection.gone:
+            connection.abort()  # it may stand in the middle of a frame: nothing that makes sense can follow
         which = "account" if connection.selection.account else "market"
         self._notice(f"the client of a {which} connection {reason}, after {frames:,} frames")

@@ -91,6 +91,7 @@ class Standing:
     def close(self) -> None:
         """Cut all clients off and stop listening."""
         self.stage.close()
+        self.server.abort()  # whatever the sending thread waits for does not come any more
         self._thread.join()
         self.server.close()
 

@@ -45,7 +45,9 @@ class Timeline:
     @property
     def seconds(self) -> float:
         """Of the recording, up to the last frame that is due."""
-        return int(self._at_ns[self.place - 1]) / NS_PER_S if self.place else 0.0
+        at_ns = self._at_ns
+        place = min(self.place, len(at_ns))  # another thread may ask while another turn is loaded
+        return int(at_ns[place - 1]) / NS_PER_S if place else 0.0
 
     @property
     def market_frame(self) -> int:

@@ -37,6 +37,10 @@ class MarketRequests:
         """What the connection wants now."""
         return self._subscriptions.selection(combined=self._combined)
 
+    def holds(self, listen_key: str) -> bool:
+        """Whether that listenKey was subscribed to, good or not."""
+        return self._subscriptions.holds(listen_key)
+
     def answer(self, text: str, now_ns: int) -> str:  # noqa: ARG002 - the shape of all requests
         """The answer to one request, which is then in force; raises NotARequest when it must close the connection."""
         identity: object = None

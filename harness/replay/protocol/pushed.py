@@ -47,5 +47,11 @@ def shutdown_text(selection: Selection, now_ms: int) -> bytes:
             return timed
 
 
+def ended_text(selection: Selection, listen_key: str, event: bytes) -> bytes:
+    """The event that tells that a listenKey ended, which is the last one to whoever listened by it."""
+    timed = in_microseconds("", event) if selection.microseconds else event
+    return _combined(listen_key, timed) if selection.wrapping is Wrapping.COMBINED else timed
+
+
 def _combined(stream: str, payload: bytes) -> bytes:
     return b'{"stream":' + json.dumps(stream).encode() + b',"data":' + payload + b"}"

@@ -22,7 +22,7 @@ from harness.replay.protocol.heartbeat import Heartbeat
 from harness.replay.protocol.market_requests import MarketRequests
 from harness.replay.protocol.message_limit import MessageLimit
 from harness.replay.protocol.paths import BadPath, MarketPath, route
-from harness.replay.protocol.pushed import account_text, shutdown_text
+from harness.replay.protocol.pushed import account_text, ended_text, shutdown_text
 from harness.replay.protocol.refusals import NotARequest
 from harness.replay.protocol.rules import SPOT
 from harness.replay.protocol.selection import Selection, Wrapping
@@ -182,6 +182,13 @@ class Session:
         text = account_text(self.selection, event)
         if text is not None:
             self._protocol.send_text(text)
+        return self._protocol.data_to_send()
+
+    def end_listening(self, listen_key: str, event: bytes) -> list[bytes]:
+        """The event that tells that a listenKey ended, and a close frame; nothing where it was not listened to."""
+        if self.open and isinstance(self._requests, MarketRequests) and self._requests.holds(listen_key):
+            self._protocol.send_text(ended_text(self.selection, listen_key, event))
+            self._close(1000, "listenKey expired")
         return self._protocol.data_to_send()
 
     def ping(self, times: int) -> list[bytes]:

@@ -58,6 +58,10 @@ class Subscriptions:
         # The name of the listenKey alone stands for all events.
         self._accounts = {key: frozenset() if "" in events else frozenset(events) for key, events in accounts.items()}
 
+    def holds(self, listen_key: str) -> bool:
+        """Whether that listenKey was subscribed to, good or not."""
+        return listen_key in self._accounts
+
     def selection(self, *, combined: bool) -> Selection:
         """What flows now. Of several listenKeys the first good one counts: they are all the same account's."""
         wrapping = Wrapping.COMBINED if combined else Wrapping.RAW
