@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STALL_SECONDS: Final = 30.0
 #: For clients to answer a close frame at the end.
 _GOODBYE_S: Final = 1.0
-_BACKLOG: Final = 64
+_BACKLOG: Final = 1_024
 #: Connections above the limit that may wait for their 503 at once; further ones are closed without a word.
 _MOST_REFUSED: Final = 256
 
