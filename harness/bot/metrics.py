@@ -51,6 +51,7 @@ def _of_orders(trading: Trading) -> dict[str, int]:
         "orders_resent": gateway.resent,
         "order_differences": trading.open_orders.differences.total(),
         "order_reports": trading.orders.events,
+        "foreign_reports": trading.open_orders.foreign,
         "account_events": trading.account.events,
         "outbox_peak": outbox.peak,
         "outbox_pauses": outbox.pauses,

@@ -204,9 +204,9 @@ class Trading:
         self._account_over.set()
 
     async def _leave_account(self) -> None:
-        """Wait a little for the last events of an account that ends with its market, and leave it."""
+        """Leave the account; where it ends with its market, wait a little for its last events first."""
         if self.account_connection:
-            if self._plan.policy is None:
+            if self._plan.policy is None and not self.stopping:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._account_over.wait(), ACCOUNT_GRACE_S)
             self.account_connection.stop()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.recordings.format import Recording
     from harness.services.opening import Services
     from harness.services.server import Server
+    from tests.bot.replaying import Replay
     from tests.bot.servers import Mortal
 
 # Other work shares the machine: how long an example takes says nothing.
@@ -201,6 +202,21 @@ def mortal_postgresql(own_postgresql: Server) -> Iterator[Mortal]:
     server: Mortal = beside("servers").Mortal(own_postgresql)
     yield server
     server.close()
+
+
+@pytest.fixture
+def replay_of(shipped: Recording, tmp_path: Path) -> Callable[..., Replay]:
+    """Opens so many market frames of the shipped recording, or another recording, as a whole exchange."""
+    replaying = beside("replaying")
+
+    def make(market_frames: int | None = None, *, recording: Recording | None = None, **choices: Any) -> Replay:
+        whole = recording or shipped
+        replay: Replay = replaying.Replay(
+            whole if market_frames is None else replaying.shortened(whole, market_frames), tmp_path, **choices
+        )
+        return replay
+
+    return make
 
 
 @pytest.fixture(scope="session")

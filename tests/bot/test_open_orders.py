@@ -167,9 +167,15 @@ def test_a_part_that_was_never_told_is_a_difference_until_the_whole_is_told(book
 def test_an_order_of_somebody_else_is_counted_and_not_kept(book: Book) -> None:
     for number in range(1_000):
         book.hear(replace(FILLED, client_order_id=f"web_{number}"))
-    assert book.orders.differences == {"unknown order": 1_000}
+    assert book.orders.differences == {}
+    assert book.orders.foreign == 1_000
     assert book.settled == []
     assert len(book.orders._open) + len(book.orders._done) == 1
+
+
+def test_an_order_under_an_id_of_ours_that_was_never_sent_is_a_difference(book: Book) -> None:
+    assert book.hear(replace(FILLED, client_order_id="7-42-B")) == {"unknown order": 1}
+    assert book.orders.foreign == 0
 
 
 def test_settled_orders_are_remembered_up_to_a_number() -> None:

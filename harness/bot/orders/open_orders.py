@@ -6,6 +6,7 @@ What the exchange tells decides nothing and changes no book: a difference is cou
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,9 @@ _NOTHING: Final = Decimal(0)
 #: Ids of settled orders that are remembered, so that a report that comes twice is no unknown order.
 _REMEMBERED: Final = 10_000
 
+#: Client order ids of a bot's: `<epoch>-<frame>-<B or S>` (harness/bot/desk.py).
+_OURS: Final = re.compile(r"[0-9]+-[0-9]+-[BS]")
+
 #: What may differ, and what it means.
 DIFFERENCES: Final = {
     "price": "was filled at another mean price than was booked",
@@ -34,7 +38,7 @@ DIFFERENCES: Final = {
     "rejected": "was not taken by the exchange, and is booked all the same",
     "missed trade": "has trades that were never told; its price and commission cannot be checked",
     "other order": "is known to the exchange under another symbol or side",
-    "unknown order": "is none of ours",
+    "unknown order": "has an id of ours and was not sent in this life",
 }
 
 
@@ -72,6 +76,8 @@ class OpenOrders:
         self._count = 0
         self.differences: Counter[str] = Counter()
         """By the names of DIFFERENCES."""
+        self.foreign = 0
+        """Reports of orders that another trader on the same account placed: no matter of ours."""
 
     @property
     def statistics(self) -> OpenOrderStatistics:
@@ -89,13 +95,18 @@ class OpenOrders:
         """What the exchange tells of an order; a report that comes twice changes nothing."""
         known = self._open.get(report.client_order_id)
         if known is None:
-            if report.client_order_id not in self._done:
-                self._differs("unknown order", report.client_order_id, report)
+            self._unexpected(report)
             return
         if report.execution == "TRADE":
             _take_trade(known, report)
         if report.status in TERMINAL:
             self._settle(known, report)
+
+    def _unexpected(self, report: OrderReport) -> None:
+        if _OURS.fullmatch(report.client_order_id) is None:
+            self.foreign += 1
+        elif report.client_order_id not in self._done:
+            self._differs("unknown order", report.client_order_id, report)
 
     def _settle(self, known: _Open, report: OrderReport) -> None:
         client_order_id = known.order.client_order_id
