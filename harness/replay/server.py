@@ -27,6 +27,8 @@ STALL_SECONDS: Final = 30.0
 #: For clients to answer a close frame at the end.
 _GOODBYE_S: Final = 1.0
 _BACKLOG: Final = 1_024
+#: A rule of no time at all must not keep a core busy.
+_LEAST_TICK_S: Final = 0.005
 #: Connections above the limit that may wait for their 503 at once; further ones are closed without a word.
 _MOST_REFUSED: Final = 256
 
@@ -73,7 +75,8 @@ class Server:
         self._half_open: list[Connection] = []
         self._closed = threading.Event()
         rules = self._house.rules
-        self._tick_seconds = min(1.0, rules.ping_seconds / 4, rules.pong_seconds / 4, rules.lifetime_seconds / 4)
+        shortest = min(rules.ping_seconds, rules.pong_seconds, rules.lifetime_seconds)
+        self._tick_seconds = min(1.0, max(_LEAST_TICK_S, shortest / 4))
         self.attention = threading.Event()
         """Set whenever a client changes what it wants, or is lost."""
         self.lost = ""

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -236,3 +237,17 @@ def test_a_turn_with_faults_may_be_longer_than_those_that_follow(recording: Reco
                     stage.status()
                 stage.listings()
             until(lambda: stage.status().turn >= 2)
+
+
+def test_a_snapshot_of_a_later_turn_fits_the_stream_of_that_turn(looping: Callable[..., Opened]) -> None:
+    opened = looping(Pace(rate=2_000.0))
+    name = next(one for one in opened.tape.names if "@depth@" in one)
+    url = f"{opened.url.replace('ws', 'http', 1)}/api/v3/depth"
+    for turn in (1, 2, 3):
+        with dial(opened.url, f"/ws/{name}", max_queue=None) as client:
+            until(lambda: opened.standing.stage.status().turn >= turn)  # noqa: B023 - used at once
+            snapshot = httpx.get(url, params={"symbol": name.partition("@")[0].upper()}, trust_env=False).json()
+            told = json.loads(client.recv(timeout=20))
+            while told["u"] <= snapshot["lastUpdateId"]:
+                told = json.loads(client.recv(timeout=20))
+            assert told["U"] <= snapshot["lastUpdateId"] + 1
