@@ -9,6 +9,7 @@ import pytest
 from harness.bot.settings import BotSettings
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import MARKET, Writer, load
+from harness.recordings.generate import find_profile, generate
 from harness.recordings.importers import import_raw
 from harness.run.cost import CostArm, Effort, measure, soak
 from harness.run.cost_trial import ALL, DESK, LOADS, PIECES, TYPED
@@ -39,6 +40,16 @@ def test_the_whole_costs_more_than_the_decoding_that_it_contains() -> None:
     found = measure(find(DEFAULT_RECORDING), [arm], SMALL)[arm]
     assert found.ratio(DESK, TYPED).point > 1.0
     assert found.ratio(DESK, LOADS).low <= found.ratio(DESK, LOADS).point <= found.ratio(DESK, LOADS).high
+
+
+def test_streams_that_the_bot_does_not_read_cost_too(tmp_path: Path) -> None:
+    target = tmp_path / "usdm.jsonl"
+    generate(find_profile("usdm-10-symbols", duration_ms=2_000), target)
+    arm = CostArm(codec="msgspec")
+    effort = Effort(blocks=1, frames=2_000, passes=1, seed=7)
+    found = measure(target, [arm], effort)[arm]
+    assert (TYPED, "ticker") in found.cells
+    assert found.messages["ticker"] > 0
 
 
 def test_the_same_messages_are_spread_over_as_many_symbols_as_asked_for() -> None:
