@@ -33,6 +33,7 @@ KIND_OF_EVENT: Final = {
     "bookTicker": "bookTicker",
     "kline": "kline",
     "24hrMiniTicker": "miniTicker",
+    "24hrTicker": "ticker",
     "depthUpdate": "depth",
     "markPriceUpdate": "markPrice",
 }
