@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -36,6 +36,10 @@ _NAMES_SHOWN = 3
 #: The thread that sends must not wait for those that answer: a fifth of Python's default (0.005).
 _SWITCH_S = 0.001
 
+#: Of a count 0 may mean any number; seconds are above 0.
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Above0 = Annotated[float, msgspec.Meta(gt=0)]
+
 _PACE, _MISUSE, _ORDERS, _LINE = "Pace", "Misbehaviour", "Orders and keys", "Addresses"
 _Recording = Annotated[str, typer.Argument(help="The name of a shipped recording, or a file.")]
 _Speed = Annotated[float, typer.Option(help="Times the recorded pace.", min=0.001, max=1e6, rich_help_panel=_PACE)]
@@ -58,7 +62,8 @@ _Rule = Annotated[
     typer.Option(help="NAME=VALUE: ping_seconds, lifetime_seconds, ...; repeatable.", rich_help_panel=_MISUSE),
 ]
 _Snapshots = Annotated[
-    Literal["current", "fixed"], typer.Option(help="Depth: where the replay is, or always the same books.")
+    Literal["current", "fixed"] | None,
+    typer.Option(help="Depth: where the replay is, or always the same books, as in a flood unless told otherwise."),
 ]
 _Orders = Annotated[
     Path | None, typer.Option(help="Take orders, and log them here; read back if there.", rich_help_panel=_ORDERS)
@@ -94,7 +99,7 @@ def serve(
     faults: _Plan = None,
     seed: _Seed = None,
     rule: _Rule = None,
-    snapshots: _Snapshots = "current",
+    snapshots: _Snapshots = None,
     orders: _Orders = None,
     frame_in_id: _FrameInId = None,
     keys: _Keys = None,
@@ -112,7 +117,7 @@ def serve(
         host=host,
         port=port,
         faults=_plan(faults, seed),
-        snapshots=snapshots,
+        snapshots=snapshots or ("fixed" if flood else "current"),
         keys=keys,
         require_keys=require_keys,
         orders=orders,
@@ -225,7 +230,7 @@ def _rules(found: Recording, settings: list[str]) -> Rules:
         name, _, value = setting.partition("=")
         if name not in known:
             raise UnknownName("rule", name, known)
-        kind = {"int": int, "float": float, "bool": bool}[str(known[name])]
+        kind: Any = {"int": _Count, "float": _Above0, "bool": bool}[str(known[name])]
         try:
             changed[name] = msgspec.convert(value, kind, strict=False)
         except msgspec.ValidationError as error:
