@@ -8,6 +8,7 @@ import re
 import secrets
 import signal
 import urllib.request
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -16,11 +17,15 @@ import pytest
 from harness.bot.storage.database import create_schema, drop_schema
 from harness.recordings.catalogue import DEFAULT_RECORDING, find
 from harness.recordings.format import load
+from harness.replay.opening import Choices, Opened
+from harness.replay.orders.log import read_log
+from harness.replay.orders.trades import trades_of
 from harness.replay.pacing import Pace
 from harness.replay.reel import Reel
 from harness.replay.side.showing import about
 from harness.replay.standing import Standing
 from harness.replay.tape import tape_of
+from harness.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,3 +217,26 @@ def test_the_cost_of_a_message_is_told_as_tables_and_as_json(tickproof: Callable
     tables = json.loads(ended.out)
     assert {"msgspec, book off", "json, book off"} <= {table["title"] for table in tables}
     assert all(len(row) == len(table["columns"]) for table in tables for row in table["rows"])
+
+
+def test_one_replay_is_its_whole_exchange(
+    tickproof: Callable[..., Ended], environment: dict[str, str], tmp_path: Path
+) -> None:
+    recording = load(find(DEFAULT_RECORDING))
+    start = replace(recording, frames=[frame for frame in recording.frames if frame.at < 10 * NS_PER_S])
+    settings, log = tmp_path / "settings.toml", tmp_path / "orders.jsonl"
+    settings.write_text("book = true\n")
+    with Opened(start, Choices(pace=Pace(speed=5.0), orders=log), lambda _: None) as replay:
+        account = f"{replay.url}/ws-api/v3"
+        urls = ("--rest-url", replay.url.replace("ws", "http"), "--account-url", account, "--orders-url", account)
+        others = ("--streams", "bookTicker,aggTrade,depth@100ms", "--settings", str(settings), "--status-port", "-1")
+        ended = tickproof(*options(environment, replay.url, *urls, *others), **environment)
+    assert ended.status == 0, ended.err
+    counts = dict(re.findall(r"^\W*(\w+)\s\W*([\d,]+)", ended.out, re.MULTILINE))
+    assert (counts["books"], counts["depth_gaps"], counts["order_differences"]) == ("4", "0", "0")
+    accepted = read_log(log)
+    assert len(accepted) == int(counts["orders_sent"]) > 0
+    rows = asyncio.run(fetched(environment, "select trade_id from trades"))
+    assert {row["trade_id"] for row in rows} == {trade.trade_id for trade in trades_of(accepted)}
+    assert "filters are not known" not in ended.err
+    assert "no past candles" not in ended.err
