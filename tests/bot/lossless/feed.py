@@ -1,4 +1,7 @@
-"""A market that goes on: frames at a steady pace over real WebSockets, each sent once, whoever is connected."""
+"""A market that goes on where it was: frames at a steady pace over real WebSockets, each sent once, to whoever is there.
+
+The time of a replay goes on when its client dies; this one waits for the next life.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,11 @@ _BURST = 20
 class Feed:
     """Serves on loopback from the moment it is entered; the last connection is closed in order after the last frame."""
 
-    def __init__(self, frames: Sequence[bytes], *, rate: float, cuts: Sequence[int] = ()) -> None:
-        """`cuts`: after so many frames the connection breaks off, with nothing said."""
+    def __init__(self, frames: Sequence[bytes], *, rate: float) -> None:
         self._texts = [frame.decode() for frame in frames]
         self._pause_s = _BURST / rate
-        self._cuts = set(cuts)
         self._lock = threading.Lock()
         self.sent = 0
-        self.connections = 0
 
     def __enter__(self) -> Self:
         self._server = serve(self._serve, "127.0.0.1", 0, compression=None, ping_interval=None)
@@ -45,12 +45,8 @@ class Feed:
 
     def _serve(self, connection: ServerConnection) -> None:
         with self._lock, suppress(ConnectionClosed):  # one at a time: a market has one order of frames
-            self.connections += 1
             while not self.over:
                 connection.send(self._texts[self.sent])
                 self.sent += 1
-                if self.sent in self._cuts:
-                    connection.socket.close()
-                    return
                 if self.sent % _BURST == 0:
                     time.sleep(self._pause_s)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.replay.faults.plan import FaultPlan
+from harness.replay.faults.rules import CutRule
 from harness.replay.orders.account import Faults
+from harness.replay.pacing import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from tests.bot.conftest import Traded
     from tests.bot.lossless.conftest import Scene, Tally
     from tests.bot.lossless.feed import Feed
+    from tests.bot.replaying import Replay
     from tests.bot.servers import Mortal
     from tests.conftest import OwnRedis
 
@@ -249,20 +253,25 @@ def test_a_bot_killed_while_postgresql_is_away_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_feed_that_is_cut_twenty_times_costs_no_trade(
+def test_a_feed_that_is_cut_twenty_times_costs_no_trade_and_no_frame(
     stack: str,
     scene_on: SceneOn,
-    feed_of: type[Feed],
+    replay_of: Callable[..., Replay],
+    eager: BotSettings,
     frames: Sequence[bytes],
+    trade_on: Callable[..., Traded],
     installed: Callable[[str], str],
     database_url: str,
     redis_url: str,
 ) -> None:
     scene = scene_on(database_url, redis_url)
     cuts = [FRAMES * number // 21 for number in range(1, 21)]
-    with feed_of(frames, rate=6_000, cuts=cuts) as feed:
-        report = scene.ended(scene.live(installed(stack), feed.url, reconnects=True))
-        assert feed.connections == 21
+    plan = FaultPlan(fault=(CutRule(how="reset", at=cuts[::2]), CutRule(how="mid_frame", at=cuts[1::2])))
+    with replay_of(FRAMES, pace=Pace(rate=6_000.0), faults=plan) as replay:
+        report = scene.ended(scene.live(installed(stack), replay.market_url, reconnects=True))
+    assert sum("cut on purpose" in told for told in replay.told) == len(cuts)
+    traded = trade_on(frames, settings=eager, filters=scene.recording.header.filters)
+    assert report["digest"] == traded.desk.finish()
     assert report["counters"]["order_differences"] == 0
     assert_whole(scene.tally("the feed cut twenty times"), at_least=100)
 
@@ -270,12 +279,16 @@ def test_a_feed_that_is_cut_twenty_times_costs_no_trade(
 def test_a_witness_that_drops_the_line_and_refuses_is_caught_up_with(
     scene_on: SceneOn,
     feed_of: type[Feed],
+    eager: BotSettings,
     frames: Sequence[bytes],
+    trade_on: Callable[..., Traded],
     installed: Callable[[str], str],
     database_url: str,
 ) -> None:
     scene = scene_on(database_url, None, faults=Faults(drop_after=5, drop_before=11))
     with feed_of(frames, rate=6_000) as feed:
         report = scene.ended(scene.live(installed("uvloop+orjson+none"), feed.url))
+    traded = trade_on(frames, settings=eager, filters=scene.recording.header.filters)
+    assert report["digest"] == traded.desk.finish()
     assert report["counters"]["orders_resent"] > 0
     assert_whole(scene.tally("the order gateway drops the line before and after accepting"), at_least=100)
