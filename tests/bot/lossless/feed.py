@@ -1,4 +1,4 @@
-"""A market that goes on where it was: frames at a steady pace over real WebSockets, each sent once, to whoever is there.
+"""A market that goes on where it was: frames at a steady pace over real WebSockets, each sent once, whoever listens.
 
 The time of a replay goes on when its client dies; this one waits for the next life.
 """
