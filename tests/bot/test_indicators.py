@@ -285,7 +285,7 @@ def test_every_value_is_finite_and_in_its_bounds_for_any_prices_and_quantities(
         bands.update(price)
         vwap.update(number * DAY_MS // 9, price, quantity)
         assert 0.0 <= rsi.value <= 100.0
-        assert 0.0 <= atr.value <= highest
+        assert 0.0 <= atr.value <= highest * (1 + 1e-12)
         for average in (ema.value, bands.mean):
             assert lowest * (1 - 1e-12) <= average <= highest * (1 + 1e-12)
         others = (vwap.value, bands.upper, bands.lower, bands.deviation, bands.percent_b)
