@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import signal
 import sys
 import threading
@@ -166,6 +167,9 @@ def _serve(found: Recording, choices: Choices) -> None:
         print(f"{found.name}: {tape.market_frames:,} market frames, {tape.user_frames:,} account frames")
         print("\n".join(_addresses(opened, choices)))
         print("Ctrl-C ends it.", flush=True)
+        # A collection would visit each of the recording's frames in the middle of the schedule.
+        gc.collect()
+        gc.freeze()
         broken = opened.wait(stop)
     for line in _delays(opened):
         print(line)

@@ -16,6 +16,7 @@ from harness.replay.audience import Audience
 from harness.replay.connection import PeerLost
 from harness.replay.line import NO_TRICKLE
 from harness.replay.pacing import wait_until
+from harness.replay.protocol.selection import Wrapping
 from harness.replay.sent import Sent
 from harness.replay.timeline import Timeline
 from harness.units import NS_PER_S, Nanoseconds
@@ -100,6 +101,9 @@ class Stage:
         """Data frames that market connections had got which were cut; those that take their places count on."""
         self._silent_until = Nanoseconds(0)
         self._trickle = NO_TRICKLE
+        self.takes_orders = False
+        """Then time begins with a client of the market, and a connection by which orders come outlives the recording:
+        its reports do not end with the recorded events."""
         self.on_rewind: Callable[[], None] = lambda: None
         """Called by the sending thread when the recording is at its start again."""
         self._turn = 0
@@ -209,7 +213,7 @@ class Stage:
         what = "account events" if selection.account else f"{len(selection.streams)} streams"
         self._notice(f"a client subscribed to {what}")
         self._missing[selection.account] = max(0, self._missing[selection.account] - 1)
-        if self._state == "waiting":
+        if self._state == "waiting" and not (self.takes_orders and selection.account):
             self._start(None)
 
     @property
@@ -371,7 +375,8 @@ class Stage:
         for cursor in self._audience.cursors:
             if cursor.done(place):
                 self._notice(f"a client got all of it: {cursor.sent.count:,} frames")
-                cursor.connection.close(1000)
+                if not (self.takes_orders and cursor.selection.wrapping is Wrapping.API):
+                    cursor.connection.close(1000)
                 self._audience.leave(cursor.connection, place)
         if len(self._audience):
             return False

@@ -70,6 +70,7 @@ class Standing:
         self._line = line
         self.stage = Stage(reel, pace, clock=clock, notice=notice, hold=hold, stall_seconds=stall_seconds, line=line)
         self._exchange = exchange(self.stage)
+        self.stage.takes_orders = self._exchange.orders is not None
         if self._exchange.rest is not None:
             self.stage.on_rewind = self._exchange.rest.restart
         shower = Shower(about, self.stage, self._counts, clock=clock, tick_to_order=self._exchange.tick_to_order)

@@ -12,7 +12,7 @@ from harness.errors import ConfigError, PortTaken
 from harness.replay.pacing import Pace
 from harness.replay.reel import Reel
 from harness.replay.side.showing import About
-from harness.replay.standing import Standing
+from harness.replay.standing import Exchange, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,3 +100,18 @@ def test_a_taken_port_and_a_foreign_host_are_refused(standing: Standing, tape: T
     for host, error in (("127.0.0.1", PortTaken), ("10.0.0.1", ConfigError)):
         with pytest.raises(error):
             Standing(Reel(tape), Pace(speed=None), about=ABOUT, host=host, port=port, notice=print)
+
+
+def test_a_replay_that_takes_orders_begins_with_the_market_and_leaves_the_order_client_connected(
+    tape: Tape, stand: Callable[..., Standing]
+) -> None:
+    standing = stand(tape, Pace(speed=20.0), exchange=lambda _: Exchange(orders=()))
+    with connect(f"{standing.url}/ws-api/v3", proxy=None, compression=None) as account:
+        account.send('{"id":1,"method":"userDataStream.subscribe"}')
+        assert json.loads(account.recv(timeout=20))["result"] == {"subscriptionId": 0}
+        with connect(f"{standing.url}/stream?streams=btcusdt@trade", proxy=None, compression=None) as market:
+            assert [json.loads(text)["data"]["n"] for text in market] == list(range(0, 120, 3))
+        events = [json.loads(account.recv(timeout=20))["event"]["n"] for _ in range(24)]
+        assert events == list(range(4, 120, 5))
+        account.send('{"id":2,"method":"ping"}')
+        assert json.loads(account.recv(timeout=20))["id"] == 2
