@@ -72,9 +72,10 @@ class Mortal:
 
     def freeze(self) -> None:
         """Every process of it stands still; its sockets stay open."""
-        for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):  # one of those that come and go
-                process.suspend()
+        for _ in range(2):  # what the first process forked while the others were looked up would go on answering
+            for process in self._family():
+                with contextlib.suppress(psutil.NoSuchProcess):  # one of those that come and go
+                    process.suspend()
 
     def thaw(self) -> None:
         """And goes on."""
