@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from harness.cli.fitness import measure_command
-from harness.errors import TickproofError, UnknownName
+from harness.errors import NotTrustworthy, TickproofError, UnknownName
 from harness.recordings.catalogue import find
 from harness.recordings.format import load
 from harness.replay.faults.plan import find_plan, read_plan
@@ -175,7 +175,7 @@ def _serve(found: Recording, choices: Choices) -> None:
         print(line)
     print("ended")
     if broken:
-        raise TickproofError(f"orders could no longer be written to {choices.orders}: {broken}")
+        raise NotTrustworthy(f"the replay broke off: {broken}")
 
 
 def _addresses(opened: Opened, choices: Choices) -> list[str]:

@@ -105,7 +105,7 @@ class Opened:
         self._exit.close()
 
     def wait(self, stop: threading.Event) -> str:
-        """Serve until `stop` is set, or orders can no longer be written; returns why they cannot, else nothing."""
+        """Serve until `stop` is set, or the replay is of no use any more; returns why, else nothing."""
         while not stop.wait(_LOOK_S) and not self.standing.server.broken:
             pass
         return self.standing.server.broken

@@ -81,7 +81,7 @@ class Server:
         """Set whenever a client changes what it wants, or is lost."""
         self.lost = ""
         self.broken = ""
-        """Why orders can no longer be written; nothing is answered then."""
+        """Why it is of no use any more: orders cannot be written, or nothing is sent. Nothing is answered then."""
         self.host = loopback(host)
         self._listener = _listen(self.host, port)
         self.port: int = self._listener.getsockname()[1]

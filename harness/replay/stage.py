@@ -353,9 +353,9 @@ class Stage:
             return
         effect = self._line.strike([cursor.connection for cursor in self._audience.cursors])
         for connection in effect.cut:
-            count = self._audience.leave(connection, place)
+            count = self._audience.leave(connection, place) or 0
             if not connection.was_account and not effect.live:
-                self._cut_counts.append(count or 0)
+                self._cut_counts.append(count)
             self._notice(f"a client was cut on purpose, after {count:,} frames")
         self._trickle = effect.trickle or self._trickle
         if effect.resume_at is not None:

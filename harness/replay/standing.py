@@ -80,7 +80,7 @@ class Standing:
         self.server = Server(host, port, house=house, stall_seconds=stall_seconds, on_change=self.stage.on_change)
         if line is not None:
             line.attach(self.server)
-        self._thread = threading.Thread(target=self.stage.run, name="replay-stage", daemon=True)
+        self._thread = threading.Thread(target=self._play, name="replay-stage", daemon=True)
         self._thread.start()
         self._made.set()
 
@@ -103,6 +103,15 @@ class Standing:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _play(self) -> None:
+        try:
+            self.stage.run()
+        except Exception as error:
+            # Without the thread that sends, clients would be answered and never sent anything.
+            self.server.broken = f"the thread that sends ended with {type(error).__name__}: {error}"
+            self.server.abort()
+            raise
 
     def _answer(self, request: HttpRequest, now_ns: int) -> HttpAnswer:
         self._made.wait()  # the server takes clients before it is known here

@@ -134,6 +134,7 @@ class Runner:
         with open_stage(resolved, around) as stage:
             if isinstance(stage, ReplayStage) and stage.faults is not None:
                 self._faults[resolved.name] = stage.faults
+                self._warnings.append(_disturbed(resolved.name, stage.faults))
             if isinstance(stage, ReplayStage) and resolved.effort.ceiling_repeats:
                 self._progress.note("measuring the replay server's own ceiling")
                 self._ceilings.append(stage.ceiling())
@@ -204,6 +205,12 @@ class Runner:
             ceilings=list(self._ceilings),
             warnings=list(self._warnings),
         )
+
+
+def _disturbed(scenario: str, faults: Faults) -> str:
+    """A report of such a run must not be taken for one of an undisturbed replay."""
+    loss = "that lose and alter nothing" if faults.lossless else "that lose or alter frames"
+    return f"{scenario}: replayed with {len(faults.faults)} faults on purpose (seed {faults.seed}) {loss}"
 
 
 def _scenario(resolved: Resolved, faults: Faults | None) -> Scenario:

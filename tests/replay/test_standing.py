@@ -5,7 +5,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.exceptions import ConnectionClosedOK
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from websockets.sync.client import connect
 
 from harness.errors import ConfigError, PortTaken
@@ -115,3 +115,15 @@ def test_a_replay_that_takes_orders_begins_with_the_market_and_leaves_the_order_
         assert events == list(range(4, 120, 5))
         account.send('{"id":2,"method":"ping"}')
         assert json.loads(account.recv(timeout=20))["id"] == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_replay_that_can_send_no_more_says_so_and_keeps_nobody_waiting(
+    tape: Tape, stand: Callable[..., Standing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = stand(tape, Pace(speed=20.0))
+    monkeypatch.setattr(standing.stage, "_play", lambda: 1 / 0)
+    url = f"{standing.url}/ws/btcusdt@trade"
+    with connect(url, proxy=None, compression=None) as client, pytest.raises(ConnectionClosedError):
+        client.recv(timeout=20)
+    assert "ended with ZeroDivisionError" in standing.server.broken

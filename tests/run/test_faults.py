@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -36,6 +36,14 @@ def chosen(*stacks: str) -> list[Resolved]:
     ]
 
 
+NO_LOSS = "that lose and alter nothing"
+
+
+def listed(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = result.scenarios[0].settings["faults"]["faults"]
+    return found
+
+
 def run(scenarios: list[Resolved], folder: Path) -> Result:
     choice = Choice(
         run_id=folder.name,
@@ -57,11 +65,15 @@ def test_cuts_that_lose_nothing_leave_every_stack_deciding_as_without_them(tmp_p
     assert [trial.error for trial in (expected, *cut.trials)] == [None] * 3
     assert {trial.digest for trial in cut.trials} == {expected.digest}
     assert {trial.frames for trial in cut.trials} == {expected.frames}
+    assert undisturbed.warnings == []
+    assert cut.warnings == [
+        f"ws-flood: replayed with {len(listed(cut))} faults on purpose (seed {plan.seed}) {NO_LOSS}"
+    ]
     assert "faults" not in undisturbed.scenarios[0].settings
-    listed = cut.scenarios[0].settings["faults"]
-    assert (listed["seed"], listed["lossless"]) == (plan.seed, True)
-    assert [fault["kind"] for fault in listed["faults"]].count("cut") == 6
-    assert all(isinstance(fault["frame"], int) for fault in listed["faults"])
+    settings = cut.scenarios[0].settings["faults"]
+    assert (settings["seed"], settings["lossless"]) == (plan.seed, True)
+    assert [fault["kind"] for fault in listed(cut)].count("cut") == 6
+    assert all(isinstance(fault["frame"], int) for fault in listed(cut))
 
 
 def test_frames_that_are_altered_reach_all_stacks_alike(tmp_path: Path) -> None:
